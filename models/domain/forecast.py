@@ -1,0 +1,39 @@
+"""Forecasts of one container. What is stored and scored is the inflow without future collections; the level over time is
+an overlay of given collections on it, computed where it is needed."""
+
+from __future__ import annotations
+
+from models.domain.reading import UtcDatetime
+from models.domain.registry import DomainType
+
+
+class InflowForecast(DomainType):
+    """Cumulative inflow of one container after `cutoff`, as fractions of its capacity (0.5 = half a container).
+
+    `inflow_quantiles[q][h]` is the quantile `quantiles[q]` of what flows in between the cutoff and `cutoff + horizon_hours[h]`.
+    Rows do not cross and do not fall with time. `level_at_cutoff` is the robust level then, `level_observed_at` when it was
+    last read. `data_grade` is "good", "doubtful" or "stale"; `basis` is one sentence on what the forecast rests on.
+    """
+
+    container_id: str
+    forecaster: str
+    forecaster_version: str
+    cutoff: UtcDatetime
+    known_at: UtcDatetime
+    level_at_cutoff: float
+    level_observed_at: UtcDatetime
+    quantiles: tuple[float, ...]
+    horizon_hours: tuple[int, ...]
+    inflow_quantiles: tuple[tuple[float, ...], ...]
+    data_grade: str
+    basis: str
+
+
+class Emptying(DomainType):
+    """A collection as seen in the signal: somewhere after `after` and not later than `before`, from one level to another."""
+
+    container_id: str
+    after: UtcDatetime
+    before: UtcDatetime
+    level_before: float
+    level_after: float

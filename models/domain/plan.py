@@ -1,0 +1,98 @@
+"""A collection plan: which containers, by which truck, in which order, and for each container why or why not."""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+
+from models.domain.reading import UtcDatetime
+from models.domain.registry import DomainType
+
+
+class VisitKind(StrEnum):
+    DEPOT = "depot"
+    STOP = "stop"
+    DISPOSAL = "disposal"
+    BREAK = "break"
+
+
+class Visit(DomainType):
+    """One halt of a truck. Times are seconds of the plan's local day; `load_l` is on board when leaving."""
+
+    kind: VisitKind
+    place_id: str
+    container_ids: tuple[str, ...] = ()
+    arrival_s: int
+    departure_s: int
+    load_l: int
+
+
+class Route(DomainType):
+    """One truck's tour of one day, from depot to depot."""
+
+    truck_id: str
+    visits: tuple[Visit, ...]
+    distance_m: int
+    duration_s: int
+
+
+class DecisionRule(StrEnum):
+    """The rule that decided on a container."""
+
+    REQUIRED = "required"
+    PRIZE = "prize"
+    ON_THE_WAY = "on_the_way"
+    SCHEDULE = "schedule"
+    NOT_WORTH_IT = "not_worth_it"
+    NO_ROOM = "no_room"
+    NO_DATA = "no_data"
+
+
+class ContainerDecision(DomainType):
+    """Why a container is on the plan or off it, with the figures that the sentence is made of."""
+
+    container_id: str
+    collected: bool
+    rule: DecisionRule
+    truck_id: str | None
+    level_now: float | None
+    level_observed_at: UtcDatetime | None
+    overflow_probability: float | None
+    prize: float
+    detour_m: int | None
+    reason: str
+
+
+class CostedSchedule(DomainType):
+    """The fixed schedule of the same day, costed on the same roads by the same rules."""
+
+    trucks: int
+    stops: int
+    distance_m: int
+    duration_s: int
+
+
+class CollectionPlan(DomainType):
+    """A plan of one day, district ("*" = all) and fraction. `revision` counts from 1; `check_failures` is empty when the
+    independent checker found nothing wrong."""
+
+    plan_date: date
+    district: str
+    fraction: str
+    revision: int
+    made_at: UtcDatetime
+    seed: int
+    iterations: int
+    matrix_source: str
+    routes: tuple[Route, ...]
+    decisions: tuple[ContainerDecision, ...]
+    fixed_schedule: CostedSchedule | None
+    check_failures: tuple[str, ...]
+
+    @property
+    def distance_m(self) -> int:
+        return sum(route.distance_m for route in self.routes)
+
+    @property
+    def stop_count(self) -> int:
+        return sum(1 for route in self.routes for visit in route.visits if visit.kind is VisitKind.STOP)

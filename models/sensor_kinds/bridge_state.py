@@ -1,0 +1,44 @@
+"""State of a bridge (the structure): whether its road is closed for ships, and how it moves and is loaded.
+
+`road_closed`, never "open": Dutch traffic data calls a bridge open when ships pass and the road is closed.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from models.domain.reading import Quantity, Reading
+from models.sensor_kinds.kind import SensorKind
+
+
+class BridgeState(Reading):
+    """One report of one sensor position on a bridge."""
+
+    road_closed: Annotated[
+        bool | None, Quantity(""), Field(description="The road over the bridge is closed, as when ships pass")
+    ] = None
+    inclination_deg: Annotated[
+        float | None, Quantity("deg"), Field(ge=-180, le=180, description="Inclination against the position at rest")
+    ] = None
+    strain_um_m: Annotated[float | None, Quantity("um/m"), Field(ge=-100_000, le=100_000, description="Strain")] = None
+    displacement_mm: Annotated[
+        float | None, Quantity("mm"), Field(ge=-10_000, le=10_000, description="Displacement of a joint")
+    ] = None
+    vibration_rms_mm_s: Annotated[
+        float | None, Quantity("mm/s"), Field(ge=0, le=10_000, description="Vibration velocity, root mean square")
+    ] = None
+    temperature_c: Annotated[float | None, Quantity("Cel"), Field(ge=-60, le=120, description="Temperature of the structure")] = (
+        None
+    )
+
+
+BRIDGE_STATE = SensorKind(
+    name="bridge_state",
+    title="State of bridges",
+    thing_type="bridge",
+    reading_type=BridgeState,
+    main_quantity="road_closed",
+    expected_interval_s=60,
+)

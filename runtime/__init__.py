@@ -1,0 +1,1 @@
+"""What every service needs: settings, logging, metrics, clock, client factories, the consumer loop, start and stop."""

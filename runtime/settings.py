@@ -1,0 +1,97 @@
+"""All settings, one class per concern and service, units in the names. Nothing else reads the environment.
+
+A service reads the process environment first, then the files that `stadspuls up` wrote for it into the run directory:
+`env/common.env` (hosts and ports) and `env/<service>.env` (its own user and password, mode 0600).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.domain.failures import UserError
+
+ENVIRONMENT_PREFIX = "STADSPULS_"
+
+
+def run_directory() -> Path:
+    """Where the local stack lives: `STADSPULS_RUN_DIR`, else `.stadspuls` below the working directory."""
+    return Path(os.environ.get("STADSPULS_RUN_DIR", ".stadspuls")).resolve()
+
+
+class Settings(BaseSettings):
+    """Base of every settings class: prefix `STADSPULS_`, unknown keys ignored (files are shared by classes)."""
+
+    model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, extra="ignore", frozen=True)
+
+
+class CitySettings(Settings):
+    """The city that days, plans and pages belong to."""
+
+    city_name: str = Field("Almere", description="Name of the city, shown on every page")
+    city_timezone: str = Field("Europe/Amsterdam", description="Time zone in which days and plans are counted")
+
+
+class MqttSettings(Settings):
+    """How to reach the MQTT broker."""
+
+    mqtt_host: str = Field("127.0.0.1", description="Host of the MQTT broker")
+    mqtt_port: int = Field(1883, description="Port of the MQTT broker")
+    mqtt_username: str = Field("", description="User at the broker; there is no anonymous access")
+    mqtt_password: SecretStr = Field(SecretStr(""), description="Password at the broker")
+    mqtt_tls_ca_file: Path | None = Field(None, description="CA certificate; set it to speak TLS")
+
+
+class KafkaSettings(Settings):
+    """How to reach Kafka."""
+
+    kafka_bootstrap: str = Field("127.0.0.1:9092", description="Bootstrap servers, comma separated")
+    kafka_username: str = Field("", description="SASL user; empty for a cluster without SASL")
+    kafka_password: SecretStr = Field(SecretStr(""), description="SASL password")
+    kafka_sasl_mechanism: str = Field("SCRAM-SHA-512", description="SASL mechanism")
+    kafka_tls_ca_file: Path | None = Field(None, description="CA certificate; set it to speak TLS")
+    kafka_topic_raw: str = Field("telemetry.raw", description="Kafka topic of the raw messages")
+    kafka_topic_changed: str = Field("things.changed", description="Kafka topic of the hints on changed things")
+
+
+class DatabaseSettings(Settings):
+    """How to reach TimescaleDB or PostgreSQL."""
+
+    database_host: str = Field("127.0.0.1", description="Host of the database")
+    database_port: int = Field(5432, description="Port of the database")
+    database_name: str = Field("stadspuls", description="Name of the database")
+    database_user: str = Field("stadspuls", description="Role of this service in the database")
+    database_password: SecretStr = Field(SecretStr(""), description="Password of the role")
+    database_tls_ca_file: Path | None = Field(None, description="CA certificate; set it to speak TLS")
+    database_connect_timeout_seconds: float = Field(10.0, description="Deadline of a connection attempt")
+    database_command_timeout_seconds: float = Field(60.0, description="Deadline of one statement")
+
+
+class MetricsSettings(Settings):
+    """Where a service shows its Prometheus metrics."""
+
+    metrics_host: str = Field("127.0.0.1", description="Address that the metrics endpoint binds to")
+    metrics_port: int = Field(0, description="Port of the metrics endpoint; 0 shows none")
+
+
+SomeSettings = TypeVar("SomeSettings", bound=Settings)
+
+
+def load(settings_type: type[SomeSettings], service: str, run_dir: Path | None = None) -> SomeSettings:
+    """Settings of one service: environment, then its files in the run directory, then defaults.
+
+    Raises `UserError` naming each variable that is wrong.
+    """
+    directory = (run_dir or run_directory()) / "env"
+    files = [path for path in (directory / "common.env", directory / f"{service}.env") if path.exists()]
+    try:
+        return settings_type(_env_file=files or None)
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"{ENVIRONMENT_PREFIX}{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}" for item in error.errors()
+        )
+        raise UserError(f"settings of {service} are wrong: {wrong}. Mend them in the environment or in {directory}") from error

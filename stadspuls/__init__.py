@@ -1,0 +1,1 @@
+"""The one command: parses, wires services together, prints."""

@@ -1,0 +1,5 @@
+"""`python -m stadspuls` is the `stadspuls` command."""
+
+from stadspuls.command import main
+
+main()

@@ -1,0 +1,11 @@
+"""The verbs of the command, one file per group; each file has `add_verbs(app)` and is listed here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import typer
+
+from stadspuls.commands import run
+
+COMMAND_GROUPS: tuple[Callable[[typer.Typer], None], ...] = (run.add_verbs,)
