@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from models.sensor_kinds.bridge_state import BRIDGE_STATE
+from models.sensor_kinds.canary import CANARY
 from models.sensor_kinds.container_fill import CONTAINER_FILL
 from models.sensor_kinds.kind import Column, SensorKind
 from models.sensor_kinds.traffic_flow import TRAFFIC_FLOW
@@ -11,6 +12,7 @@ SENSOR_KINDS: tuple[SensorKind, ...] = (
     CONTAINER_FILL,
     TRAFFIC_FLOW,
     BRIDGE_STATE,
+    CANARY,
 )
 
 __all__ = ["SENSOR_KINDS", "Column", "SensorKind", "kind_by_name"]
