@@ -13,6 +13,7 @@ class InflowForecast(DomainType):
     `inflow_quantiles[q][h]` is the quantile `quantiles[q]` of what flows in between the cutoff and `cutoff + horizon_hours[h]`.
     Rows do not cross and do not fall with time. `level_at_cutoff` is the robust level then, `level_observed_at` when it was
     last read. `data_grade` is "good", "doubtful" or "stale"; `basis` is one sentence on what the forecast rests on.
+    `level_after_emptying` is what collections of this container usually leave behind.
     """
 
     container_id: str
@@ -27,6 +28,7 @@ class InflowForecast(DomainType):
     inflow_quantiles: tuple[tuple[float, ...], ...]
     data_grade: str
     basis: str
+    level_after_emptying: float = 0.0
 
 
 class Emptying(DomainType):

@@ -1,0 +1,1 @@
+"""What is learnt from fill levels: emptyings, inflow, forecasts, scores. Pure functions of arrays."""

@@ -1,0 +1,226 @@
+"""`EmpiricalInflow`: the container's own past as its forecast.
+
+Every window of the last weeks that is as long as the horizon, and starts at the same hour of the day where there are enough of
+these, is one example of what may flow in; the weekday and hour profile scales it to the window in question. In its first week a
+container is given the distribution of its fraction, and until the fourth week a mixture of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.domain.forecast import InflowForecast
+from models.fill_forecast.explain import basis_sentence, data_grade
+from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES, in_order
+from models.fill_forecast.history import DAY, HOUR, FloatArray, History, IntArray, moment
+from models.fill_forecast.inflow import InflowCurve, hourly, inflow_curve
+
+VERSION = "1"
+WINDOW_DAYS = 60
+_FIRST_WEEK_DAYS = 7.0
+_OWN_ONLY_AFTER_DAYS = 28.0
+_ENOUGH_STARTS = 20
+_POOL_STARTS = 40
+_POOL_LEVELS = np.linspace(0.01, 0.99, 99)
+
+# Where no container of any fraction has a week of data yet: a rate between "hardly used" and "full in a day and a half".
+_PRIOR_DAILY_RATE = np.geomspace(0.003, 0.7, 99)
+
+
+class EmpiricalInflow:
+    """The forecaster. Fitting gathers the distribution of each fraction; everything else is the container's own."""
+
+    name = "empirical_inflow"
+
+    def fit(self, histories: Sequence[History], *, cutoff: float, known_at: float) -> FittedEmpiricalInflow:
+        pools: dict[str, list[FloatArray]] = {}
+        for history in histories:
+            seen = history.seen(cutoff, known_at)
+            if len(seen.times) < 2 or seen.times[-1] - seen.times[0] < _FIRST_WEEK_DAYS * DAY:
+                continue
+            hours, values = hourly(inflow_curve(seen), days=WINDOW_DAYS, end=cutoff)
+            starts: IntArray = np.unique(np.linspace(0, len(hours) - 1, _POOL_STARTS).astype(np.int64))
+            windows = _windows(values, starts, np.array(HORIZON_HOURS))
+            pools.setdefault(history.fraction, []).append(windows)
+            pools.setdefault("*", []).append(windows)
+        return FittedEmpiricalInflow({fraction: _pool_quantiles(windows) for fraction, windows in pools.items()})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedEmpiricalInflow:
+    """`pools[fraction]` holds inflow quantiles of the fraction at `_POOL_LEVELS` × `HORIZON_HOURS`; "*" is all fractions."""
+
+    pools: dict[str, FloatArray]
+
+    def forecast(
+        self,
+        history: History,
+        *,
+        cutoff: float,
+        known_at: float,
+        horizon_hours: tuple[int, ...] = HORIZON_HOURS,
+        quantiles: tuple[float, ...] = QUANTILES,
+    ) -> InflowForecast | None:
+        """See `FittedForecaster`."""
+        seen = history.seen(cutoff, known_at)
+        if not len(seen.times):
+            return None
+        curve = inflow_curve(seen)
+        start = float(curve.times[-1])
+        gap_hours = (cutoff - start) / HOUR
+        # One curve from the last reading on; what fell into the time since then is in the level at the cutoff (median) and
+        # in the width of every horizon.
+        spans = np.concatenate([[gap_hours], gap_hours + np.array(horizon_hours, dtype=float)])
+        days = (start - float(seen.times[0])) / DAY
+        inflow = self._inflow(curve, history.fraction, days, start, spans, quantiles, cutoff)
+        unseen = float(np.interp(0.5, quantiles, inflow[:, 0]))
+        grade = data_grade(curve, cutoff)
+        return InflowForecast(
+            container_id=history.container_id,
+            forecaster=EmpiricalInflow.name,
+            forecaster_version=VERSION,
+            cutoff=moment(cutoff),
+            known_at=moment(known_at),
+            level_at_cutoff=min(1.0, curve.level_at_end() + unseen),
+            level_observed_at=moment(start),
+            quantiles=quantiles,
+            horizon_hours=horizon_hours,
+            inflow_quantiles=tuple(tuple(row) for row in in_order(inflow[:, 1:] - unseen).tolist()),
+            data_grade=grade,
+            basis=basis_sentence(curve, cutoff, grade, days, first_week=days < _FIRST_WEEK_DAYS),
+            level_after_emptying=curve.residual,
+        )
+
+    def _inflow(
+        self,
+        curve: InflowCurve,
+        fraction: str,
+        days: float,
+        start: float,
+        spans: FloatArray,
+        quantiles: tuple[float, ...],
+        cutoff: float,
+    ) -> FloatArray:
+        """Quantiles [quantile, span] of what flows in within `spans` hours from `start`."""
+        pooled = self._pooled(fraction, spans, quantiles)
+        if days < _FIRST_WEEK_DAYS:
+            return pooled
+        own = _own_quantiles(curve, start, spans, quantiles, cutoff)
+        # Horizons longer than what the container has shown: its fraction's shape at its own rate.
+        middle = np.interp(0.5, quantiles, pooled[:, -1])
+        scale = np.clip(curve.rate_per_day * spans[-1] / 24 / middle, 0.1, 10.0) if middle > 0 else 1.0
+        own = np.where(np.isnan(own), pooled * scale, own)
+        weight = min(1.0, days / _OWN_ONLY_AFTER_DAYS)
+        mixed: FloatArray = weight * own + (1 - weight) * pooled
+        return mixed
+
+    def _pooled(self, fraction: str, spans: FloatArray, quantiles: tuple[float, ...]) -> FloatArray:
+        pool = self.pools.get(fraction, self.pools.get("*"))
+        if pool is None:
+            rates = np.interp(quantiles, _POOL_LEVELS, _PRIOR_DAILY_RATE)
+            prior: FloatArray = np.outer(rates, spans / 24)
+            return prior
+        at_levels = np.array([np.interp(quantiles, _POOL_LEVELS, column) for column in pool.T]).T
+        with_zero = np.concatenate([np.zeros((len(quantiles), 1)), at_levels], axis=1)
+        hours = np.concatenate([[0.0], HORIZON_HOURS])
+        beyond = np.maximum(1.0, spans / hours[-1])  # a silent container: go on at the last rate
+        return np.array([np.interp(spans, hours, row) * beyond for row in with_zero])
+
+
+def _own_quantiles(curve: InflowCurve, start: float, spans: FloatArray, quantiles: tuple[float, ...], cutoff: float) -> FloatArray:
+    """The same from the container's own windows; NaN for spans that it has too few windows of."""
+    hours, values = hourly(curve, days=WINDOW_DAYS, end=cutoff)
+    whole = np.ceil(spans).astype(np.int64)
+    if not len(hours):
+        return np.full((len(quantiles), len(spans)), np.nan)
+    first_hour = int(start // HOUR)
+    same_hour = np.flatnonzero((hours.astype(np.int64) - first_hour) % 24 == 0)
+    starts = same_hour if len(same_hour) >= _ENOUGH_STARTS else np.arange(len(hours))
+    windows = _windows(values, starts, whole) * _profile_scale(hours, values, starts, whole, first_hour)
+    enough = np.sum(~np.isnan(windows), axis=0) >= 5
+    result = np.full((len(quantiles), len(spans)), np.nan)
+    if bool(enough.any()):
+        result[:, enough] = np.nanquantile(windows[:, enough], quantiles, axis=0)
+    result[:, whole == 0] = 0.0
+    return result
+
+
+def _windows(values: FloatArray, starts: IntArray, whole_hours: IntArray) -> FloatArray:
+    """Inflow [start, span] of windows of an hourly curve; NaN where a window leaves the curve or ends in a gap."""
+    ends = starts[:, None] + whole_hours[None, :]
+    inside = ends < len(values)
+    windows = values[np.minimum(ends, len(values) - 1)] - values[starts][:, None]
+    return np.where(inside, windows, np.nan)
+
+
+def _profile_scale(
+    hours: FloatArray,
+    values: FloatArray,
+    starts: IntArray,
+    whole: IntArray,
+    first_hour: int,
+) -> FloatArray:
+    """How much more than window [start, span] the window in question usually gets, by hour of the week: between half and double."""
+    profile = _week_profile(hours, values)
+    if profile is None:
+        return np.ones((len(starts), len(whole)))
+    # Mass of a window = full weeks + a part, from the cumulative profile over two weeks.
+    running = np.concatenate([[0.0], np.cumsum(np.tile(profile, 2))])
+    week = running[168]
+
+    def mass(begin: IntArray, span: IntArray) -> FloatArray:
+        part = begin % 168
+        total: FloatArray = (span // 168) * week + running[part + span % 168] - running[part]
+        return total
+
+    begins = hours[starts].astype(np.int64)[:, None]
+    sample = mass(begins, whole[None, :])
+    wanted = mass(np.array([[first_hour]]), whole[None, :])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = np.where(sample > 0, wanted / sample, 1.0)
+    return np.clip(scale, 0.5, 2.0)
+
+
+def _week_profile(hours: FloatArray, values: FloatArray) -> FloatArray | None:
+    """Relative inflow of the 168 hours of the week: weekday share × hour share, each drawn towards 1 where data is thin."""
+    increments = np.diff(values)
+    known = ~np.isnan(increments)
+    if known.sum() < 21 * 24:
+        return None
+    of_week = hours[:-1][known].astype(np.int64) % 168
+    increments = increments[known]
+    mean = float(increments.mean())
+    if mean <= 0:
+        return None
+    spread = float(increments.std())
+
+    def shares(groups: IntArray, count: int) -> FloatArray:
+        totals = np.bincount(groups, increments, count)
+        sizes = np.bincount(groups, minlength=count)
+        # Shrinkage by the error of a group's mean against the overall mean.
+        means = totals / np.maximum(sizes, 1)
+        error = spread**2 / np.maximum(sizes, 1)
+        between = max(0.0, float(means.var() - error.mean()))
+        weight = between / (between + error) if between > 0 else np.zeros(count)
+        shares_: FloatArray = np.maximum(0.05, 1 + weight * (means / mean - 1))
+        return shares_
+
+    by_day, by_hour = shares(of_week // 24, 7), shares(of_week % 24, 24)
+    return np.repeat(by_day, 24) * np.tile(by_hour, 7)
+
+
+def _pool_quantiles(windows: list[FloatArray]) -> FloatArray:
+    """Quantiles [level, horizon] of all containers' windows together; horizons nobody has shown go on at the last rate."""
+    together = np.concatenate(windows)
+    result = np.zeros((len(_POOL_LEVELS), together.shape[1]))
+    for column in range(together.shape[1]):
+        values = together[:, column]
+        values = values[~np.isnan(values)]
+        if len(values) >= 5:
+            result[:, column] = np.quantile(np.maximum(values, 0.0), _POOL_LEVELS)
+        elif column:
+            result[:, column] = result[:, column - 1] * HORIZON_HOURS[column] / HORIZON_HOURS[column - 1]
+    return result

@@ -1,0 +1,114 @@
+"""When a container was emptied, read from its level signal and joined with what trucks reported.
+
+A fall counts when medians before and after it differ by more than the sensor's jitter and by a good part of the level; of several
+falls in a window the biggest step is the emptying; the fall at the end of an upward spike is none, because `suspects`
+takes spikes out first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.domain.forecast import Emptying
+from models.fill_forecast.history import HOUR, FloatArray, IntArray, moment, usual_interval
+from models.fill_forecast.suspects import jitter
+
+_SMALLEST_DROP = 0.07
+_RELATIVE_DROP = 0.4
+_SPARSE = 8 * HOUR
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Emptyings:
+    """Emptyings of one signal, in order: the last reading before each and the first after it (indices), and the levels."""
+
+    last_before: IntArray
+    first_after: IntArray
+    level_before: FloatArray
+    level_after: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.last_before)
+
+
+def detect_emptyings(times: FloatArray, levels: FloatArray, reported: FloatArray | None = None) -> Emptyings:
+    """Emptyings in readings that are free of suspects. `reported` are collections that trucks reported: one that falls between
+    two readings counts as an emptying whatever the levels say, and takes over a fall seen close to it.
+    """
+    if len(levels) < 2:
+        return _gather(np.empty(0, dtype=np.int64), levels, 1)
+    width = 3 if usual_interval(times) <= _SPARSE else 1
+    before, after = _medians(levels, width)
+    drop = before - after
+    step = levels[:-1] - levels[1:]
+    least = max(_SMALLEST_DROP, 4 * jitter(levels))
+    candidate = (drop >= least) & (drop >= _RELATIVE_DROP * before) & (step >= 0.4 * drop)
+    found = _biggest_of_each_window(np.flatnonzero(candidate), step, width)
+    if reported is not None and len(reported):
+        found = _joined(found, times, reported)
+    return _gather(found, levels, width)
+
+
+def as_domain(container_id: str, times: FloatArray, emptyings: Emptyings) -> list[Emptying]:
+    """The same as domain values for storage."""
+    return [
+        Emptying(
+            container_id=container_id,
+            after=moment(times[last]),
+            before=moment(times[first]),
+            level_before=float(high),
+            level_after=float(low),
+        )
+        for last, first, high, low in zip(
+            emptyings.last_before, emptyings.first_after, emptyings.level_before, emptyings.level_after, strict=True
+        )
+    ]
+
+
+def _medians(levels: FloatArray, width: int) -> tuple[FloatArray, FloatArray]:
+    """For each step i → i+1 the median of the `width` readings up to i, and of those from i+1 on."""
+    if width == 1:
+        return levels[:-1], levels[1:]
+    padded = np.concatenate([np.full(width - 1, levels[0]), levels, np.full(width - 1, levels[-1])])
+    medians = np.median(np.lib.stride_tricks.sliding_window_view(padded, width), axis=1)
+    return medians[: len(levels) - 1], medians[width : width + len(levels) - 1]
+
+
+def _biggest_of_each_window(candidates: IntArray, step: FloatArray, width: int) -> IntArray:
+    """Candidates closer than `width` steps belong to one fall: its biggest step stands for it."""
+    if not len(candidates):
+        return candidates
+    groups = np.split(candidates, np.flatnonzero(np.diff(candidates) > width) + 1)
+    return np.array([group[np.argmax(step[group])] for group in groups], dtype=np.int64)
+
+
+def _joined(found: IntArray, times: FloatArray, reported: FloatArray) -> IntArray:
+    """Falls and reports as one list: a fall within six hours of a report, or two readings, is that report."""
+    slots = np.searchsorted(times, reported, side="right") - 1
+    slots = slots[(slots >= 0) & (slots < len(times) - 1)]
+    near = np.array(
+        [bool(np.any((np.abs(times[i] - reported) <= 6 * HOUR) | (np.abs(times[i + 1] - reported) <= 6 * HOUR))) for i in found],
+        dtype=bool,
+    )
+    matched = {int(slot) for slot in slots}
+    for i in found[near] if len(found) else ():
+        close = [slot for slot in matched if abs(times[slot] - times[i]) <= 6 * HOUR + usual_interval(times)]
+        if close:
+            matched.remove(min(close, key=lambda slot: abs(slot - i)))
+            matched.add(int(i))
+    lonely = found[~near] if len(found) else found
+    return np.array(sorted(matched | {int(i) for i in lonely}), dtype=np.int64)
+
+
+def _gather(steps: IntArray, levels: FloatArray, width: int) -> Emptyings:
+    if not len(steps):
+        return Emptyings(steps, steps, np.empty(0), np.empty(0))
+    before, after = _medians(levels, width)
+    return Emptyings(
+        last_before=steps,
+        first_after=steps + 1,
+        level_before=np.maximum(before[steps], levels[steps]),
+        level_after=np.minimum(after[steps], levels[steps + 1]),
+    )

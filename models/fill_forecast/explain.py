@@ -1,0 +1,52 @@
+"""What a forecast rests on: the grade of its data and one sentence for a person."""
+
+from __future__ import annotations
+
+from models.fill_forecast.history import DAY, HOUR, usual_interval
+from models.fill_forecast.inflow import InflowCurve
+
+GOOD, DOUBTFUL, STALE = "good", "doubtful", "stale"
+
+
+def data_grade(curve: InflowCurve, cutoff: float) -> str:
+    """ "stale" when the newest reading is older than a day (or three usual intervals), "doubtful" when the last day holds suspect
+    readings, the newest one jumps, or there is less than a week of data; else "good"."""
+    interval = usual_interval(curve.times)
+    if cutoff - curve.times[-1] > max(DAY, 3 * interval):
+        return STALE
+    recent = int(min(len(curve.suspects), max(1, DAY // max(interval, 1.0))))
+    jumps = len(curve.levels) > 1 and interval <= 8 * HOUR and curve.levels[-1] - curve.levels[-2] > 0.3
+    young = curve.times[-1] - curve.times[0] < 7 * DAY
+    if jumps or young or float(curve.suspects[-recent:].mean()) > 0.2:
+        return DOUBTFUL
+    return GOOD
+
+
+def basis_sentence(curve: InflowCurve, cutoff: float, grade: str, days: float, *, first_week: bool) -> str:
+    """One sentence: level and age of the last good reading, rate, emptyings, and what is wrong with the data, if anything."""
+    level = f"{100 * curve.level_at_end():.0f} % full {_ago(cutoff - curve.times[-1])}"
+    if first_week:
+        return f"{level}; only {_span(days * DAY)} of readings, so this is what containers of its fraction usually get."
+    rate = f"{100 * curve.rate_per_day:.1f} points a day over {_span(days * DAY)}"
+    emptyings = "no emptying seen" if not len(curve.emptyings) else f"last emptied {_ago(_since_emptying(curve, cutoff))}"
+    doubts = {
+        STALE: "; no reading since, so the forecast widens",
+        DOUBTFUL: "; recent readings are suspect",
+    }.get(grade, "")
+    return f"{level}, {rate}, {emptyings}{doubts}."
+
+
+def _since_emptying(curve: InflowCurve, cutoff: float) -> float:
+    return cutoff - float(curve.times[curve.emptyings.first_after[-1]])
+
+
+def _ago(seconds: float) -> str:
+    return "just now" if seconds < 90 else f"{_span(seconds)} ago"
+
+
+def _span(seconds: float) -> str:
+    if seconds < 2 * HOUR:
+        return f"{max(1, round(seconds / 60))} min"
+    if seconds < 2 * DAY:
+        return f"{seconds / HOUR:.0f} h"
+    return f"{seconds / DAY:.0f} days"

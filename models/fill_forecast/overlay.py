@@ -1,0 +1,146 @@
+"""Levels over time: given collections laid over an inflow forecast, computed where they are needed and never stored.
+
+The planner overlays only what is already released, the page the released plan, scores what was really collected.
+A collection is taken to leave `level_after_emptying`. What flows in between it and a later moment has the median of the
+forecast's own curve between the two and the spread of a window of that length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from models.domain.forecast import InflowForecast
+from models.fill_forecast.history import FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LevelForecast:
+    """`levels[q][i]`: quantile `quantiles[q]` of the level at `at[i]`, cut at 0 and 1."""
+
+    quantiles: tuple[float, ...]
+    at: tuple[datetime, ...]
+    levels: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class TimeToLevel:
+    """When a level is reached. `at[i]` is the moment by which it is reached with probability `probabilities[i]`, None when that
+    lies beyond the horizon; the moment of the cutoff when it is reached already."""
+
+    level: float
+    probabilities: tuple[float, ...]
+    at: tuple[datetime | None, ...]
+
+    def by(self, probability: float) -> datetime | None:
+        """The moment for one of `probabilities`."""
+        return self.at[self.probabilities.index(probability)]
+
+
+def level_quantiles(
+    forecast: InflowForecast, collections: Sequence[datetime] = (), at: Sequence[datetime] | None = None
+) -> LevelForecast:
+    """The level with the given collections, at the forecast's horizons (shifted by the cutoff) or at the moments `at`.
+
+    Moments before the cutoff or beyond the last horizon raise `ValueError`.
+    """
+    moments = tuple(at) if at is not None else tuple(forecast.cutoff + timedelta(hours=h) for h in forecast.horizon_hours)
+    levels = _uncut_levels(forecast, collections, _hours_after(forecast, moments))
+    return LevelForecast(forecast.quantiles, moments, np.clip(levels, 0.0, 1.0))
+
+
+def time_to_level(
+    forecast: InflowForecast,
+    level: float,
+    collections: Sequence[datetime] = (),
+    probabilities: tuple[float, ...] = (0.1, 0.5, 0.9),
+) -> TimeToLevel:
+    """When the container first reaches `level`, by the paths of the forecast's quantiles, hour by hour between horizons.
+
+    Reached with probability p by the path of quantile 1 - p: the fast tenth of outcomes gives the early moment.
+    """
+    hours = np.arange(0, forecast.horizon_hours[-1] + 1, dtype=float)
+    levels = _uncut_levels(forecast, collections, hours)
+    found: list[datetime | None] = []
+    for probability in probabilities:
+        path = np.array([np.interp(1 - probability, forecast.quantiles, column) for column in levels.T])
+        reached = np.flatnonzero(path >= level)
+        found.append(_crossing(forecast.cutoff, path, int(reached[0]), level) if len(reached) else None)
+    return TimeToLevel(level, probabilities, tuple(found))
+
+
+def overflow_probability(
+    forecast: InflowForecast, at: datetime, full_ratio: float = 1.0, collections: Sequence[datetime] = ()
+) -> float:
+    """P(the level reaches `full_ratio` at some time until `at`), 0 to 1.
+
+    Between collections the level only rises, so this is the largest of the probabilities just before each collection and at `at`: a
+    container that fills fast before one collection fills fast after it too.
+    """
+    ends = [moment for moment in sorted(collections) if forecast.cutoff < moment < at]
+    just_before = [moment - timedelta(microseconds=1) for moment in ends]
+    return max(_exceedance(forecast, moment, full_ratio, collections) for moment in (*just_before, at))
+
+
+def _exceedance(forecast: InflowForecast, moment: datetime, level: float, collections: Sequence[datetime]) -> float:
+    """P(level at `moment` ≥ `level`), interpolated between quantiles; the tails go on with the slope of the outermost pair."""
+    if forecast.level_at_cutoff >= level and not any(forecast.cutoff < item <= moment for item in collections):
+        return 1.0
+    values = _uncut_levels(forecast, collections, _hours_after(forecast, (moment,)))[:, 0]
+    steps = np.maximum(np.diff(values), 1e-9)
+    quantiles = np.array(forecast.quantiles)
+    low = values[0] - steps[0] * quantiles[0] / (quantiles[1] - quantiles[0])
+    high = values[-1] + steps[-1] * (1 - quantiles[-1]) / (quantiles[-1] - quantiles[-2])
+    rising = np.maximum.accumulate(np.concatenate([[low], values, [high]]) + 1e-12 * np.arange(len(values) + 2))
+    return float(np.clip(1.0 - np.interp(level, rising, np.concatenate([[0.0], quantiles, [1.0]])), 0.0, 1.0))
+
+
+def _hours_after(forecast: InflowForecast, moments: Sequence[datetime]) -> FloatArray:
+    """Hours from the cutoff to each moment; `ValueError` outside the forecast."""
+    hours = np.array([(moment - forecast.cutoff).total_seconds() / 3600 for moment in moments])
+    if len(hours) and not (hours.min() >= 0 and hours.max() <= forecast.horizon_hours[-1]):
+        raise ValueError(f"the forecast of {forecast.container_id} reaches {forecast.horizon_hours[-1]} h from {forecast.cutoff}")
+    return hours
+
+
+def _uncut_levels(forecast: InflowForecast, collections: Sequence[datetime], hours: FloatArray) -> FloatArray:
+    """Level quantiles [quantile, moment] before the cut at full."""
+    levels = forecast.level_at_cutoff + _inflow_at(forecast, hours)
+    for moment in sorted(collections):
+        begin = (moment - forecast.cutoff).total_seconds() / 3600
+        after = hours >= begin
+        if begin > 0 and bool(after.any()):
+            levels[:, after] = forecast.level_after_emptying + _inflow_between(forecast, begin, hours[after])
+    return levels
+
+
+def _inflow_at(forecast: InflowForecast, hours: FloatArray) -> FloatArray:
+    """Quantiles [quantile, moment] of the inflow from the cutoff on, linear between horizons."""
+    known = np.concatenate([[0.0], forecast.horizon_hours])
+    return np.array([np.interp(hours, known, np.concatenate([[0.0], row])) for row in forecast.inflow_quantiles])
+
+
+def _middle(forecast: InflowForecast, curves: FloatArray) -> FloatArray:
+    return np.array([np.interp(0.5, forecast.quantiles, column) for column in curves.T])
+
+
+def _inflow_between(forecast: InflowForecast, begin: float, ends: FloatArray) -> FloatArray:
+    """Quantiles [quantile, moment] of the inflow from `begin` to each of `ends`, hours after the cutoff."""
+    same_length = _inflow_at(forecast, ends - begin)
+    usual = _middle(forecast, same_length)
+    middle = _middle(forecast, _inflow_at(forecast, ends)) - _middle(forecast, _inflow_at(forecast, np.array([begin])))
+    scale = np.clip(np.divide(middle, usual, out=np.ones_like(usual), where=usual > 0), 0.5, 2.0)
+    inflow: FloatArray = np.maximum(0.0, middle + (same_length - usual) * scale)
+    return inflow
+
+
+def _crossing(cutoff: datetime, path: FloatArray, index: int, level: float) -> datetime:
+    """The moment between two whole hours at which a path reaches `level`."""
+    if index == 0:
+        return cutoff
+    low, high = path[index - 1], path[index]
+    share = (level - low) / (high - low) if high > low else 1.0
+    return cutoff + timedelta(hours=index - 1 + float(share))

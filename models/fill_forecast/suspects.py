@@ -1,0 +1,71 @@
+"""Readings that are probably not the level: spikes of one or two readings, and false "full" plateaus.
+
+A heap under the sensor or a blocked beam reads as 100 % for days and then falls back to where the level was. Suspect readings
+are left out of emptying detection and inflow, and lower the grade of a forecast that rests on them.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, usual_interval
+
+FULL = 0.98
+"""From this level on a reading says "at least this full": censored."""
+
+_SPARSE = 8 * HOUR
+"""Above this interval a rise and fall between single readings is ordinary life and nothing can be called a spike."""
+
+
+def jitter(levels: FloatArray) -> float:
+    """Standard deviation of one reading around the level, from the differences of neighbours (robust)."""
+    if len(levels) < 3:
+        return 0.0
+    differences = np.diff(levels)
+    return float(1.4826 * np.median(np.abs(differences - np.median(differences))) / np.sqrt(2))
+
+
+def suspect_readings(times: FloatArray, levels: FloatArray) -> BoolArray:
+    """True where a reading should not be trusted. Needs the readings after a spike to know it: the newest is never suspect
+    by itself."""
+    suspect = np.zeros(len(levels), dtype=bool)
+    if len(levels) < 4 or usual_interval(times) > _SPARSE:
+        return suspect
+    height = max(0.12, 5 * jitter(levels))
+    for run in (1, 2):
+        suspect |= _spikes(levels, run, height)
+    suspect |= _false_plateaus(times, levels)
+    return suspect
+
+
+def _spikes(levels: FloatArray, run: int, height: float) -> BoolArray:
+    """Runs of `run` readings that stand out from both neighbours while these agree with each other."""
+    found = np.zeros(len(levels), dtype=bool)
+    count = len(levels) - run - 1
+    if count <= 0:
+        return found
+    left, right = levels[:count], levels[run + 1 :]
+    inside = np.lib.stride_tricks.sliding_window_view(levels[1:-1], run)
+    up = inside.min(axis=1) - np.maximum(left, right)
+    down = np.minimum(left, right) - inside.max(axis=1)
+    out = np.maximum(up, down)
+    starts = np.flatnonzero((out >= height) & (np.abs(left - right) <= 0.4 * out)) + 1
+    for offset in range(run):
+        found[starts + offset] = True
+    return found
+
+
+def _false_plateaus(times: FloatArray, levels: FloatArray) -> BoolArray:
+    """Stretches at full, up to a week long, that a single jump leads to and a fall back to the former level ends."""
+    found = np.zeros(len(levels), dtype=bool)
+    full = levels >= FULL
+    edges = np.flatnonzero(np.diff(full.astype(np.int8)))
+    for start, end in pairwise(edges):
+        if full[start] or times[end] - times[start] > 7 * DAY:
+            continue
+        before, after = levels[start], levels[end + 1]
+        if 1.0 - before >= 0.25 and after >= max(0.12, before - 0.08) and after - before <= 0.3 * (1.0 - before):
+            found[start + 1 : end + 1] = True
+    return found
