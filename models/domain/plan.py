@@ -28,12 +28,13 @@ class Visit(DomainType):
 
 
 class Route(DomainType):
-    """One truck's tour of one day, from depot to depot."""
+    """One truck's tour of one day, from depot to depot. `path` is (latitude, longitude) along the roads, for maps."""
 
     truck_id: str
     visits: tuple[Visit, ...]
     distance_m: int
     duration_s: int
+    path: tuple[tuple[float, float], ...] = ()
 
 
 class DecisionRule(StrEnum):

@@ -1,0 +1,135 @@
+"""`/v1/containers/{id}/…`: a container's past level and the forecast of it, for the chart and for planners."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, HTTPException, Query
+from pydantic import BaseModel
+
+from api.dependencies import BackendOf
+from models.fill_forecast.overlay import TimeToLevel, level_quantiles, time_to_level
+from models.sensor_kinds.container_fill import CONTAINER_FILL
+from storage.forecasts import current_forecast, emptyings
+from storage.readings import reading_history
+
+router = APIRouter(tags=["containers"])
+
+
+class LevelPoint(BaseModel):
+    observed_at: datetime
+    fill_ratio: float
+
+
+class SeenEmptying(BaseModel):
+    """A collection seen in the signal, somewhere between two moments."""
+
+    after: datetime
+    before: datetime
+    level_before: float
+    level_after: float
+
+
+class LevelHistory(BaseModel):
+    """Past levels, in order of `observed_at`, and the emptyings seen in them."""
+
+    container_id: str
+    points: list[LevelPoint]
+    emptyings: list[SeenEmptying]
+
+
+class ForecastPoint(BaseModel):
+    """`levels[i]` is quantile `quantiles[i]` of the fill ratio at `at`."""
+
+    at: datetime
+    levels: list[float]
+
+
+class ReachTime(BaseModel):
+    """When a level is reached: early (probability 10 %), median (50 %) and late (90 %). None: not within the horizon."""
+
+    early: datetime | None
+    median: datetime | None
+    late: datetime | None
+
+
+class FillForecast(BaseModel):
+    """The level to come if nobody collects, with the collections given in the query laid over it."""
+
+    container_id: str
+    cutoff: datetime
+    level_at_cutoff: float
+    level_observed_at: datetime
+    forecaster: str
+    forecaster_version: str
+    data_grade: str
+    basis: str
+    quantiles: list[float]
+    points: list[ForecastPoint]
+    time_to_80: ReachTime
+    time_to_full: ReachTime
+
+
+@router.get("/containers/{container_id}/history")
+async def history(
+    backend: BackendOf,
+    container_id: str,
+    days: Annotated[int, Query(ge=1, le=90, description="How many days before the newest reading")] = 7,
+) -> LevelHistory:
+    """Levels of the past days, counted back from the forecast's cutoff or from now."""
+    async with backend.connection() as connection:
+        forecast = await current_forecast(connection, container_id)
+        end = forecast.cutoff + timedelta(hours=1) if forecast else backend.now()
+        rows = await reading_history(connection, CONTAINER_FILL, container_id, end - timedelta(days=days), end)
+        seen = await emptyings(connection, container_id, end - timedelta(days=days))
+    points = [
+        LevelPoint(observed_at=row["observed_at"], fill_ratio=row["fill_ratio"]) for row in rows if row["fill_ratio"] is not None
+    ]
+    found = [
+        SeenEmptying(after=item.after, before=item.before, level_before=item.level_before, level_after=item.level_after)
+        for item in seen
+    ]
+    return LevelHistory(container_id=container_id, points=points, emptyings=found)
+
+
+@router.get("/containers/{container_id}/forecast")
+async def forecast(
+    backend: BackendOf,
+    container_id: str,
+    collected_at: Annotated[
+        list[datetime] | None, Query(alias="collectedAt", description="Collections to lay over the forecast, with zone")
+    ] = None,
+) -> FillForecast:
+    """The current forecast: level quantiles over the coming days and when 80 % and full are reached."""
+    async with backend.connection() as connection:
+        stored = await current_forecast(connection, container_id)
+    if stored is None:
+        raise HTTPException(404, f"There is no forecast for {container_id!r}: no such container, or no readings of it yet.")
+    collections = collected_at or []
+    if any(moment.tzinfo is None for moment in collections):
+        raise HTTPException(400, "collectedAt needs a zone, as in 2026-03-01T10:00:00+01:00.")
+    levels = level_quantiles(stored, collections)
+    start = ForecastPoint(at=stored.cutoff, levels=[min(1.0, max(0.0, stored.level_at_cutoff))] * len(stored.quantiles))
+    points = [
+        ForecastPoint(at=moment, levels=[float(value) for value in levels.levels[:, index]])
+        for index, moment in enumerate(levels.at)
+    ]
+    return FillForecast(
+        container_id=container_id,
+        cutoff=stored.cutoff,
+        level_at_cutoff=stored.level_at_cutoff,
+        level_observed_at=stored.level_observed_at,
+        forecaster=stored.forecaster,
+        forecaster_version=stored.forecaster_version,
+        data_grade=stored.data_grade,
+        basis=stored.basis,
+        quantiles=list(stored.quantiles),
+        points=[start, *points],
+        time_to_80=_reach(time_to_level(stored, 0.8, collections)),
+        time_to_full=_reach(time_to_level(stored, 1.0, collections)),
+    )
+
+
+def _reach(times: TimeToLevel) -> ReachTime:
+    return ReachTime(early=times.by(0.1), median=times.by(0.5), late=times.by(0.9))

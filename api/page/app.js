@@ -1,0 +1,94 @@
+// The operations page: asks the API every few seconds, and draws.
+import { makeMap } from "./map.js";
+import { cityPanel, containerPanel, decisionRows, planPanel, thingPanel } from "./panels.js";
+import { moment, setZone } from "./text.js";
+
+const REFRESH_MS = 5000;
+const element = (id) => document.getElementById(id);
+const view = { things: new Map(), plan: null, health: null, chosen: null, search: "" };
+const map = makeMap(choose);
+
+async function ask(path) {
+  const answer = await fetch(path, { headers: { accept: "application/json" } });
+  if (answer.status === 404) return null;
+  if (!answer.ok) throw new Error((await answer.json()).detail);
+  return answer.json();
+}
+
+async function refresh() {
+  try {
+    const [health, list] = await Promise.all([ask("/v1/health"), ask("/v1/things")]);
+    view.health = health;
+    setZone(health.city_timezone);
+    const plan = await ask(`/v1/plans/${health.plan_date}`);
+    const planned = new Set((plan?.plans ?? []).flatMap((part) => part.decisions.filter((d) => d.collected).map((d) => d.container_id)));
+    view.things = new Map(list.things.map((thing) => [thing.thing_id, { ...thing, planned: planned.has(thing.thing_id) }]));
+    map.drawThings([...view.things.values()]);
+    if (JSON.stringify(plan?.revisions) !== JSON.stringify(view.plan?.revisions) || !view.plan) { view.plan = plan; map.drawTours(plan?.plans ?? []); drawPlan(); }
+    drawHeader(health, list);
+    element("panel-city").innerHTML = cityPanel(health, [...view.things.values()]);
+  } catch (error) {
+    element("health").textContent = `no answer: ${error.message}`;
+    element("health").className = "health bad";
+  }
+}
+
+function drawHeader(health, list) {
+  element("city-name").textContent = health.city_name;
+  element("simulated").hidden = !list.simulated;
+  element("city-time").textContent = list.city_time ? `city time ${moment(list.city_time)}` : "no reading yet";
+  element("health").textContent = health.sentence;
+  element("health").className = `health ${health.state}`;
+}
+
+function drawPlan() {
+  element("panel-plan").innerHTML = planPanel(view.plan, view.search);
+  for (const dot of document.querySelectorAll("[data-colour]")) dot.style.background = dot.dataset.colour;
+  const search = element("search");
+  search?.addEventListener("input", () => {
+    view.search = search.value;
+    element("panel-plan").querySelector("table:last-of-type").innerHTML = decisionRows(view.plan, view.search);
+  });
+}
+
+async function choose(thingId) {
+  const thing = view.things.get(thingId);
+  if (!thing) return;
+  view.chosen = thingId;
+  show("container");
+  if (thing.thing_type !== "container") { element("panel-container").innerHTML = thingPanel(thing); return; }
+  const [history, forecast] = await Promise.all([
+    ask(`/v1/containers/${encodeURIComponent(thingId)}/history`), ask(`/v1/containers/${encodeURIComponent(thingId)}/forecast`),
+  ]);
+  const part = (view.plan?.plans ?? []).find((plan) => plan.decisions.some((d) => d.container_id === thingId));
+  const decision = part && { ...part.decisions.find((d) => d.container_id === thingId), plan_date: view.plan.plan_date };
+  if (view.chosen === thingId) element("panel-container").innerHTML = containerPanel(thing, history?.points ?? [], forecast, decision);
+}
+
+function show(name) {
+  for (const tab of ["city", "container", "plan"]) {
+    element(`tab-${tab}`).setAttribute("aria-selected", String(tab === name));
+    element(`panel-${tab}`).hidden = tab !== name;
+  }
+}
+
+for (const tab of ["city", "container", "plan"]) element(`tab-${tab}`).addEventListener("click", () => show(tab));
+for (const kind of ["click", "keydown"]) document.querySelector("aside").addEventListener(kind, (event) => {
+  const row = event.target.closest("[data-thing]");
+  if (!row || (kind === "keydown" && event.key !== "Enter")) return;
+  const thing = view.things.get(row.dataset.thing);
+  if (thing) map.focus(thing);
+  choose(row.dataset.thing);
+});
+
+async function start() {
+  await refresh();
+  const base = await ask("/v1/map").catch(() => null);
+  if (base) map.drawBase(base);
+  const wanted = new URLSearchParams(location.search);
+  if (wanted.get("thing")) { const thing = view.things.get(wanted.get("thing")); if (thing) map.focus(thing); await choose(wanted.get("thing")); }
+  if (wanted.get("panel")) show(wanted.get("panel"));
+  document.body.dataset.ready = "yes";
+  setInterval(refresh, REFRESH_MS);
+}
+start();

@@ -1,0 +1,109 @@
+"""`/v1/plans/{date}`: the newest revision of every plan of a day, with tours to draw, reasons, and the fixed schedule beside it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from fastapi import APIRouter, HTTPException
+from pydantic import BaseModel
+
+from api.dependencies import BackendOf
+from models.domain.plan import CollectionPlan, ContainerDecision, CostedSchedule, Route, Visit, VisitKind
+from storage.plans import plans_of
+
+router = APIRouter(tags=["plans"])
+
+
+class TourView(BaseModel):
+    """One truck's tour; `path` is [latitude, longitude] along the roads, for a map."""
+
+    truck_id: str
+    distance_m: int
+    duration_s: int
+    visits: list[Visit]
+    path: list[tuple[float, float]]
+
+
+class PlanView(BaseModel):
+    """The plan of one fraction and district, with a decision for every container of it."""
+
+    district: str
+    fraction: str
+    revision: int
+    made_at: datetime
+    matrix_source: str
+    routes: list[TourView]
+    decisions: list[ContainerDecision]
+    fixed_schedule: CostedSchedule | None
+    check_failures: list[str]
+
+
+class DayPlan(BaseModel):
+    """All plans of one day. `totals` and `fixed_schedule` are sums over them, costed on the same roads by the same rules."""
+
+    plan_date: date
+    revisions: dict[str, int]
+    matrix_source: str
+    checked: bool
+    totals: CostedSchedule
+    fixed_schedule: CostedSchedule
+    plans: list[PlanView]
+
+
+@router.get("/plans/{plan_date}")
+async def plans(backend: BackendOf, plan_date: date) -> DayPlan:
+    """The plan of one day, as it stands."""
+    async with backend.connection() as connection:
+        found = await plans_of(connection, plan_date)
+    if not found:
+        raise HTTPException(404, f"There is no plan for {plan_date.isoformat()} yet.")
+    return day_plan(plan_date, found)
+
+
+def day_plan(plan_date: date, found: list[CollectionPlan]) -> DayPlan:
+    """Adds the plans of a day up; a truck that serves two fractions counts once."""
+    tours = [route for plan in found for route in plan.routes]
+    fixed = [plan.fixed_schedule for plan in found if plan.fixed_schedule is not None]
+    return DayPlan(
+        plan_date=plan_date,
+        revisions={f"{plan.district}/{plan.fraction}": plan.revision for plan in found},
+        matrix_source=", ".join(sorted({plan.matrix_source for plan in found})),
+        checked=not any(plan.check_failures for plan in found),
+        totals=CostedSchedule(
+            trucks=len({tour.truck_id for tour in tours}),
+            stops=sum(plan.stop_count for plan in found),
+            distance_m=sum(plan.distance_m for plan in found),
+            duration_s=sum(tour.duration_s for tour in tours),
+        ),
+        fixed_schedule=CostedSchedule(
+            trucks=sum(item.trucks for item in fixed),
+            stops=sum(item.stops for item in fixed),
+            distance_m=sum(item.distance_m for item in fixed),
+            duration_s=sum(item.duration_s for item in fixed),
+        ),
+        plans=[_view(plan) for plan in found],
+    )
+
+
+def _view(plan: CollectionPlan) -> PlanView:
+    return PlanView(
+        district=plan.district,
+        fraction=plan.fraction,
+        revision=plan.revision,
+        made_at=plan.made_at,
+        matrix_source=plan.matrix_source,
+        routes=[_tour(route) for route in plan.routes],
+        decisions=list(plan.decisions),
+        fixed_schedule=plan.fixed_schedule,
+        check_failures=list(plan.check_failures),
+    )
+
+
+def _tour(route: Route) -> TourView:
+    return TourView(
+        truck_id=route.truck_id,
+        distance_m=route.distance_m,
+        duration_s=route.duration_s,
+        visits=[visit for visit in route.visits if visit.kind is not VisitKind.BREAK or visit.departure_s > visit.arrival_s],
+        path=list(route.path),
+    )
