@@ -139,7 +139,7 @@ def _own_quantiles(curve: InflowCurve, start: float, spans: FloatArray, quantile
     first_hour = int(start // HOUR)
     same_hour = np.flatnonzero((hours.astype(np.int64) - first_hour) % 24 == 0)
     starts = same_hour if len(same_hour) >= _ENOUGH_STARTS else np.arange(len(hours))
-    windows = _windows(values, starts, whole) * _profile_scale(hours, values, starts, whole, first_hour)
+    windows = _towards_this_window(_windows(values, starts, whole), hours, values, starts, whole, first_hour)
     enough = np.sum(~np.isnan(windows), axis=0) >= 5
     result = np.full((len(quantiles), len(spans)), np.nan)
     if bool(enough.any()):
@@ -156,36 +156,31 @@ def _windows(values: FloatArray, starts: IntArray, whole_hours: IntArray) -> Flo
     return np.where(inside, windows, np.nan)
 
 
-def _profile_scale(
-    hours: FloatArray,
-    values: FloatArray,
-    starts: IntArray,
-    whole: IntArray,
-    first_hour: int,
+def _towards_this_window(
+    windows: FloatArray, hours: FloatArray, values: FloatArray, starts: IntArray, whole: IntArray, first_hour: int
 ) -> FloatArray:
-    """How much more than window [start, span] the window in question usually gets, by hour of the week: between half and double."""
+    """Windows [start, span] moved from what their own hours of the week usually get to what the window in question gets; the
+    deviations from it grow with the square root of that ratio, as those of counted deposits do."""
     profile = _week_profile(hours, values)
     if profile is None:
-        return np.ones((len(starts), len(whole)))
-    # Mass of a window = full weeks + a part, from the cumulative profile over two weeks.
+        return windows
+    # Inflow of a window = full weeks + a part, from the cumulative profile over two weeks.
     running = np.concatenate([[0.0], np.cumsum(np.tile(profile, 2))])
-    week = running[168]
 
-    def mass(begin: IntArray, span: IntArray) -> FloatArray:
+    def usual(begin: IntArray, span: IntArray) -> FloatArray:
         part = begin % 168
-        total: FloatArray = (span // 168) * week + running[part + span % 168] - running[part]
+        total: FloatArray = (span // 168) * running[168] + running[part + span % 168] - running[part]
         return total
 
-    begins = hours[starts].astype(np.int64)[:, None]
-    sample = mass(begins, whole[None, :])
-    wanted = mass(np.array([[first_hour]]), whole[None, :])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = np.where(sample > 0, wanted / sample, 1.0)
-    return np.clip(scale, 0.5, 2.0)
+    sample = usual(hours[starts].astype(np.int64)[:, None], whole[None, :])
+    wanted = usual(np.array([[first_hour]]), whole[None, :])
+    ratio = np.divide(wanted, sample, out=np.ones_like(sample), where=sample > 0)
+    moved: FloatArray = wanted + (windows - sample) * np.sqrt(np.clip(ratio, 0.1, 10.0))
+    return moved
 
 
 def _week_profile(hours: FloatArray, values: FloatArray) -> FloatArray | None:
-    """Relative inflow of the 168 hours of the week: weekday share × hour share, each drawn towards 1 where data is thin."""
+    """Usual inflow in each of the 168 hours of the week: weekday share × hour share, each drawn towards 1 where data is thin."""
     increments = np.diff(values)
     known = ~np.isnan(increments)
     if known.sum() < 21 * 24:
@@ -209,7 +204,7 @@ def _week_profile(hours: FloatArray, values: FloatArray) -> FloatArray | None:
         return shares_
 
     by_day, by_hour = shares(of_week // 24, 7), shares(of_week % 24, 24)
-    return np.repeat(by_day, 24) * np.tile(by_hour, 7)
+    return mean * np.repeat(by_day, 24) * np.tile(by_hour, 7)
 
 
 def _pool_quantiles(windows: list[FloatArray]) -> FloatArray:

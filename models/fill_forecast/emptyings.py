@@ -39,11 +39,12 @@ def detect_emptyings(times: FloatArray, levels: FloatArray, reported: FloatArray
     """
     if len(levels) < 2:
         return _gather(np.empty(0, dtype=np.int64), levels, 1)
-    width = 3 if usual_interval(times) <= _SPARSE else 1
+    sparse = usual_interval(times) > _SPARSE
+    width = 1 if sparse else 3
     before, after = _medians(levels, width)
     drop = before - after
     step = levels[:-1] - levels[1:]
-    least = max(_SMALLEST_DROP, 4 * jitter(levels))
+    least = _SMALLEST_DROP if sparse else max(_SMALLEST_DROP, 4 * jitter(levels))
     candidate = (drop >= least) & (drop >= _RELATIVE_DROP * before) & (step >= 0.4 * drop)
     found = _biggest_of_each_window(np.flatnonzero(candidate), step, width)
     if reported is not None and len(reported):

@@ -1,0 +1,53 @@
+"""The container's own past as forecast: calibrated on signals it has not seen, weekday-aware, honest about what it rests on."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.fill_forecast.empirical import EmpiricalInflow
+from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES
+from models.fill_forecast.history import DAY, HOUR, History
+from tests.unit.fill_forecast.signals import START, sawtooth
+
+
+def test_eighty_per_cent_intervals_hold_about_eighty_per_cent_of_true_inflows() -> None:
+    inside = total = 0
+    low, high = QUANTILES.index(0.1), QUANTILES.index(0.9)
+    for seed in range(12):
+        signal = sawtooth(seed, days=100, per_day=0.2, interval_hours=2)
+        times = signal.history.times
+        for day in range(70, 92, 7):
+            cutoff = START + day * DAY + 4 * HOUR
+            fitted = EmpiricalInflow().fit([], cutoff=cutoff, known_at=cutoff)
+            forecast = fitted.forecast(signal.history, cutoff=cutoff, known_at=cutoff)
+            assert forecast is not None
+            for hours in (24, 72, 168):
+                column = HORIZON_HOURS.index(hours)
+                truth = np.interp(cutoff + hours * HOUR, times, signal.inflow) - np.interp(cutoff, times, signal.inflow)
+                inside += int(forecast.inflow_quantiles[low][column] <= truth <= forecast.inflow_quantiles[high][column])
+                total += 1
+    assert 0.7 <= inside / total <= 0.92
+
+
+def test_a_container_that_fills_on_saturdays_is_forecast_to_fill_on_saturday() -> None:
+    hours = np.arange(56 * 24)
+    saturday = (hours // 24) % 7 == 5
+    inflow = np.cumsum(np.where(saturday, 0.02, 0.001)) + 0.0005 * np.random.default_rng(1).random(len(hours))
+    history = History("c", "paper", START + HOUR * hours, np.asarray(inflow % 0.9, dtype=np.float64))
+    cutoff = START + 53 * DAY + 4 * HOUR  # a Friday
+    forecast = EmpiricalInflow().fit([], cutoff=cutoff, known_at=cutoff).forecast(history, cutoff=cutoff, known_at=cutoff)
+    assert forecast is not None
+    middle = np.array(forecast.inflow_quantiles[QUANTILES.index(0.5)])
+    until_saturday_morning = middle[HORIZON_HOURS.index(24)]
+    until_sunday_morning = middle[HORIZON_HOURS.index(48)]
+    assert until_sunday_morning - until_saturday_morning > 3 * until_saturday_morning
+
+
+def test_the_sentence_names_level_age_rate_and_emptying() -> None:
+    signal = sawtooth(1, days=40)
+    cutoff = float(signal.history.times[-1]) + 600
+    forecast = EmpiricalInflow().fit([], cutoff=cutoff, known_at=cutoff).forecast(signal.history, cutoff=cutoff, known_at=cutoff)
+    assert forecast is not None
+    assert abs(forecast.level_at_cutoff - signal.history.levels[-1]) < 0.05
+    for part in ("% full 10 min ago", "points a day over 40 days", "last emptied"):
+        assert part in forecast.basis

@@ -1,0 +1,40 @@
+"""The inflow curve follows what truly flowed in."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from models.fill_forecast.history import HOUR, History
+from models.fill_forecast.inflow import hourly, inflow_curve
+from tests.unit.fill_forecast.signals import START, sawtooth
+
+
+@pytest.mark.parametrize("per_day", [0.03, 0.15, 0.44])
+def test_the_curve_adds_up_to_the_true_inflow(per_day: float) -> None:
+    signal = sawtooth(3, days=60, per_day=per_day)
+    curve = inflow_curve(signal.history)
+    assert curve.cumulative[-1] == pytest.approx(signal.inflow[-1], rel=0.1)
+
+
+def test_the_usual_rate_stands_in_while_the_level_is_cut_at_full() -> None:
+    inflow = 0.02 * np.arange(100.0)
+    levels = np.minimum(1.0, np.concatenate([inflow[:70], inflow[70:] - inflow[70] + 0.02]))  # full from hour 50 to 69
+    curve = inflow_curve(History("c", "paper", START + HOUR * np.arange(100.0), levels))
+    assert curve.censored.sum() > 15
+    assert curve.cumulative[-1] == pytest.approx(inflow[-1], rel=0.05)
+
+
+def test_the_hourly_curve_is_unknown_inside_long_gaps() -> None:
+    hours = np.concatenate([np.arange(0.0, 50), np.arange(150.0, 200)])
+    curve = inflow_curve(History("c", "paper", START + HOUR * hours, 0.001 * hours))
+    grid, values = hourly(curve, days=30, end=START + 200 * HOUR)
+    offset = grid - START / HOUR
+    assert np.isnan(values[(offset > 50) & (offset < 150)]).all()
+    assert not np.isnan(values[(offset < 50) | (offset > 150)]).any()
+
+
+def test_the_robust_level_does_not_follow_a_single_last_spike() -> None:
+    levels = np.concatenate([0.3 + 0.001 * np.arange(50), [0.95]])
+    curve = inflow_curve(History("c", "paper", START + HOUR * np.arange(51.0), levels))
+    assert curve.level_at_end() == pytest.approx(0.35, abs=0.02)

@@ -1,0 +1,93 @@
+"""Levels, times and probabilities that follow from an inflow forecast and given collections."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from models.domain.forecast import InflowForecast
+from models.fill_forecast.overlay import level_quantiles, overflow_probability, time_to_level
+
+CUTOFF = datetime(2026, 3, 2, 4, tzinfo=UTC)
+
+
+def steady(level: float = 0.2, slow: float = 0.1, middle: float = 0.2, fast: float = 0.3) -> InflowForecast:
+    """A container that gets between 10 and 30 points a day."""
+    hours = (24, 48, 72, 96, 120, 144, 168)
+    return InflowForecast(
+        container_id="c-0001",
+        forecaster="test",
+        forecaster_version="1",
+        cutoff=CUTOFF,
+        known_at=CUTOFF,
+        level_at_cutoff=level,
+        level_observed_at=CUTOFF,
+        quantiles=(0.1, 0.5, 0.9),
+        horizon_hours=hours,
+        inflow_quantiles=tuple(tuple(rate * h / 24 for h in hours) for rate in (slow, middle, fast)),
+        data_grade="good",
+        basis="a test",
+        level_after_emptying=0.05,
+    )
+
+
+def days(count: float) -> datetime:
+    return CUTOFF + timedelta(days=count)
+
+
+def test_without_collections_the_level_is_level_now_plus_inflow_cut_at_full() -> None:
+    levels = level_quantiles(steady()).levels
+    assert levels[1, 1] == pytest.approx(0.6)
+    assert levels[2, 6] == 1.0
+    assert (np.diff(levels, axis=0) >= 0).all()
+
+
+def test_after_a_collection_only_what_came_in_since_counts() -> None:
+    forecast = steady()
+    levels = level_quantiles(forecast, [days(2)], [days(1.9), days(2), days(3)]).levels
+    assert levels[1] == pytest.approx([0.58, 0.05, 0.25])
+    assert levels[:, 2] == pytest.approx([0.15, 0.25, 0.35])  # the spread of one day, not of three
+
+
+def test_collections_before_the_cutoff_change_nothing() -> None:
+    assert (level_quantiles(steady(), [days(-1)]).levels == level_quantiles(steady()).levels).all()
+
+
+def test_times_to_a_level_come_from_the_fast_middle_and_slow_paths() -> None:
+    reached = time_to_level(steady(), 0.8)
+    assert reached.by(0.1) == days(2)
+    assert reached.by(0.5) == days(3)
+    assert reached.by(0.9) == days(6)
+
+
+def test_a_level_beyond_the_horizon_is_none_and_one_reached_already_is_now() -> None:
+    assert time_to_level(steady(), 0.95).by(0.9) is None
+    assert time_to_level(steady(level=0.9), 0.8).by(0.5) == CUTOFF
+
+
+def test_overflow_probability_rises_with_time_and_is_read_off_the_quantiles() -> None:
+    forecast = steady()
+    assert overflow_probability(forecast, days(4)) == pytest.approx(0.5)
+    assert overflow_probability(forecast, days(1)) == 0.0
+    values = [overflow_probability(forecast, days(count)) for count in range(1, 8)]
+    assert values == sorted(values)
+
+
+def test_a_collection_in_time_prevents_an_overflow_and_one_too_late_does_not() -> None:
+    forecast = steady()
+    assert overflow_probability(forecast, days(5), collections=[days(2)]) < 0.1
+    late = overflow_probability(forecast, days(5), collections=[days(4)])
+    assert late == pytest.approx(overflow_probability(forecast, days(4)), abs=0.01)
+
+
+def test_a_full_container_overflows_for_certain() -> None:
+    assert overflow_probability(steady(level=1.0), days(1)) == 1.0
+
+
+def test_moments_outside_the_forecast_are_refused() -> None:
+    with pytest.raises(ValueError, match="reaches 168 h"):
+        overflow_probability(steady(), days(8))
+    with pytest.raises(ValueError, match="reaches 168 h"):
+        level_quantiles(steady(), at=[days(-1)])
