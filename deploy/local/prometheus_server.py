@@ -1,0 +1,46 @@
+"""Prometheus of the local stack, when the machine has it: scrapes the services' metrics, keeps two weeks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deploy.local.layout import RunDirectory
+from deploy.local.ports import LOOPBACK
+from deploy.local.processes import ProcessSpec, replace_file
+
+SCRAPE_INTERVAL = "5s"
+RETENTION = "15d"
+
+
+def prepare(run: RunDirectory, program: str, port: int, metrics_ports: Mapping[str, int]) -> ProcessSpec:
+    """Writes the scrape configuration; returns how to start it. `metrics_ports` maps a service to where it shows its metrics."""
+    folder = run.server_folder("prometheus")
+    replace_file(folder / "prometheus.yml", configuration(metrics_ports), owner=run.account)
+    uid, gid = run.account or (None, None)
+    return ProcessSpec(
+        name="prometheus",
+        role="server",
+        argv=(
+            program,
+            f"--config.file={folder}/prometheus.yml",
+            f"--storage.tsdb.path={folder}/tsdb",
+            f"--storage.tsdb.retention.time={RETENTION}",
+            f"--web.listen-address={LOOPBACK}:{port}",
+            "--log.level=warn",
+        ),
+        log=str(run.log("prometheus")),
+        port=port,
+        working_directory=str(folder),
+        uid=uid,
+        gid=gid,
+    )
+
+
+def configuration(metrics_ports: Mapping[str, int]) -> str:
+    """One scrape job, a target per service, the service's name as its label."""
+    targets = "".join(
+        f"      - targets: ['{LOOPBACK}:{port}']\n        labels: {{service: '{service}'}}\n"
+        for service, port in sorted(metrics_ports.items())
+    )
+    head = f"global:\n  scrape_interval: {SCRAPE_INTERVAL}\n"
+    return f"{head}scrape_configs:\n  - job_name: stadspuls\n    static_configs:\n{targets}" if targets else head

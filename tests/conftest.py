@@ -1,0 +1,86 @@
+"""The real servers for tests that need them, and a fresh database per test on each engine.
+
+`servers` starts Mosquitto, Kafka and PostgreSQL once per run, in a run directory that goes away with it; the servers stop even
+if pytest is killed. `engine` makes a test run once per database engine, `database` gives it an empty database there.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from deploy.local import postgres_server, programs, stack
+from deploy.local.credentials import load_or_make_secrets
+from deploy.local.layout import run_directory
+from deploy.local.processes import Engine, StackState
+from runtime.settings import ENVIRONMENT_PREFIX, DatabaseSettings, load
+
+ENGINES: tuple[Engine, ...] = ("timescale", "plain")
+
+# A developer's own settings must not reach into the tests.
+for name in [name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX)]:
+    del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[StackState]:
+    """The three servers, started once; `servers.run_dir` is what `load(SomeSettings, service, run_dir)` takes."""
+    folder = Path(tempfile.mkdtemp(prefix="stadspuls-tests-"))
+    said: list[str] = []
+    try:
+        yield stack.up(folder, owner_pid=os.getpid(), report=said.append)
+    finally:
+        stack.remove(folder)
+
+
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each database engine in turn; timescale is skipped, and said to be, on a machine without the extension."""
+    chosen: Engine = request.param
+    postgres_bin = programs.find_postgres()
+    if chosen == "timescale" and (postgres_bin is None or not programs.timescaledb_installed(postgres_bin)):
+        pytest.skip("the TimescaleDB extension is not installed for this machine's PostgreSQL")
+    return chosen
+
+
+@pytest.fixture
+async def database(servers: StackState, engine: Engine) -> AsyncIterator[DatabaseSettings]:
+    """A fresh, empty database on `engine`, as the migrator sees it. For another role, copy `database_name` into its settings."""
+    passwords = load_or_make_secrets(run_directory(servers.run_dir).secrets_file)
+    port = servers.process("postgres").port
+    name = f"test_{uuid4().hex[:12]}"
+    await postgres_server.create_database(port, passwords, name, engine)
+    try:
+        yield load(DatabaseSettings, "operator", servers.run_dir).model_copy(update={"database_name": name})
+    finally:
+        await postgres_server.drop_database(port, passwords, name)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Notes the engine of each test for the summary, and marks whatever needs the servers."""
+    for item in items:
+        callspec = getattr(item, "callspec", None)
+        if callspec is not None and callspec.params.get("engine") in ENGINES:
+            item.user_properties.append(("engine", callspec.params["engine"]))
+        if "servers" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.servers)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says on which database engines the suite ran."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.stats.get(outcome, []):
+            for key, value in getattr(report, "user_properties", []):
+                if key == "engine":
+                    counts[value, outcome] += 1
+    for name in ENGINES:
+        found = [f"{number} {outcome}" for (engine_name, outcome), number in counts.items() if engine_name == name]
+        if found:
+            terminalreporter.write_line(f"database engine {name}: {', '.join(found)}")
