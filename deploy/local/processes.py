@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,6 +68,8 @@ class StackState:
     supervisor_pid: int
     started_at: datetime
     engine: Engine
+    generation: int
+    """The `desired.json` that the supervisor has followed."""
     processes: list[ProcessState]
 
     def process(self, name: str) -> ProcessState:
@@ -101,16 +104,20 @@ def started_at(pid: int) -> datetime:
         return datetime.now(UTC)
 
 
-def write_desired(path: Path, engine: Engine, specs: list[ProcessSpec], *, owner_pid: int | None) -> None:
-    """Replaces the list of what should run. With `owner_pid` the whole stack stops when that process ends."""
+def write_desired(path: Path, engine: Engine, specs: list[ProcessSpec], *, owner_pid: int | None) -> int:
+    """Replaces the list of what should run; returns its generation. With `owner_pid` the stack stops when that process ends."""
     owner = None if owner_pid is None else {"pid": owner_pid, "started_at": started_at(owner_pid).isoformat()}
-    replace_file(path, json.dumps({"engine": engine, "owner": owner, "processes": [asdict(spec) for spec in specs]}, indent=1))
+    generation = time.time_ns()
+    content = {"generation": generation, "engine": engine, "owner": owner, "processes": [asdict(spec) for spec in specs]}
+    replace_file(path, json.dumps(content, indent=1))
+    return generation
 
 
 @dataclass(frozen=True)
 class Desired:
     """The content of `desired.json`."""
 
+    generation: int
     engine: Engine
     owner: tuple[int, datetime] | None
     specs: list[ProcessSpec]
@@ -121,6 +128,7 @@ def read_desired(path: Path) -> Desired:
     content = json.loads(path.read_text())
     owner = content["owner"]
     return Desired(
+        generation=content["generation"],
         engine=content["engine"],
         owner=None if owner is None else (owner["pid"], datetime.fromisoformat(owner["started_at"])),
         specs=[ProcessSpec(**{**item, "argv": tuple(item["argv"])}) for item in content["processes"]],
@@ -153,6 +161,7 @@ def read_state(path: Path) -> StackState | None:
         supervisor_pid=content["supervisor_pid"],
         started_at=datetime.fromisoformat(content["started_at"]),
         engine=content["engine"],
+        generation=content["generation"],
         processes=processes,
     )
 

@@ -169,7 +169,11 @@ class Supervisor:
 
     def _write_state(self) -> None:
         states = [child.state() for child in self._children.values()]
-        write_state(self._run.state_file, StackState(self._run.root, os.getpid(), self._started_at, self._desired.engine, states))
+        desired = self._desired
+        write_state(
+            self._run.state_file,
+            StackState(self._run.root, os.getpid(), self._started_at, desired.engine, desired.generation, states),
+        )
 
     def _stop_all(self) -> None:
         """Services drain while the servers still answer; then the servers stop."""

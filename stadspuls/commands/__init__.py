@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 import typer
 
-from stadspuls.commands import run
+from stadspuls.commands import run, stack
 
-COMMAND_GROUPS: tuple[Callable[[typer.Typer], None], ...] = (run.add_verbs,)
+COMMAND_GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
+    run.add_verbs,
+    stack.add_verbs,
+)
