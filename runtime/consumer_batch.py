@@ -125,12 +125,12 @@ class ConsumerLimits:
     max_batch_records: int = 2000
     max_batch_age_seconds: float = 0.2
     """How long a batch waits for more records when the one before it is done."""
-    retry_for_seconds: float = 120.0
+    retry_for_seconds: float = 240.0
     """How long one batch is tried again after transient errors, before the process gives up and is started again. Kept below
     Kafka's `max.poll.interval.ms`."""
     retry_first_seconds: float = 0.2
     retry_most_seconds: float = 10.0
-    progress_timeout_seconds: float = 180.0
+    progress_timeout_seconds: float = 300.0
     """With lag and no record handled for so long, the process ends itself."""
     watch_interval_seconds: float = 5.0
     kafka_call_seconds: float = 30.0

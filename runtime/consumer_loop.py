@@ -32,7 +32,7 @@ IDLE_POLL_SECONDS = 0.5
 class ConsumerLoop(Generic[Prepared]):
     """One consumer of one Kafka topic, as a member of a group, working for one handler.
 
-    `name` labels metrics and log lines. `confirm_log`, when given, is asked for every batch while it is being prepared.
+    `name` labels metrics and log lines. `confirm_log` is asked for every batch while it is being prepared, and by the watchdog.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class ConsumerLoop(Generic[Prepared]):
         self._clock = clock or SystemClock()
         self._confirm_log = confirm_log
         self._positions = ConsumerPositions(kafka_topic)
-        self._watchdog = ProgressWatchdog(name, self._positions, self._ends, self._limits, self._clock)
+        self._watchdog = ProgressWatchdog(name, self._positions, self._ends, self._limits, self._clock, confirm_log)
         self._fetch: asyncio.Task[Mapping[Any, Any]] | None = None
         self._fetch_generation = 0
         self._write: asyncio.Task[None] | None = None

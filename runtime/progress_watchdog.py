@@ -1,7 +1,7 @@
 """Sees a consumer that hangs: with records waiting and none handled for too long, the process ends and is started again.
 
-The Kafka client can stop fetching without an error after a broker restart. The watchdog also measures lag, and notices a log that
-ends before the offset to be read next, which no fetch reports when the client resets silently.
+The Kafka client can stop fetching without an error after a broker restart, and a deleted topic leaves it without partitions, waiting.
+The watchdog also measures lag, and notices a log that ends before the offset to be read next or that is another one.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime
 from models.domain.failures import OffsetGap, StadspulsError, TransientError
 from runtime import logs, metrics
 from runtime.clock import Clock
-from runtime.consumer_batch import ConsumerLimits, Partition
+from runtime.consumer_batch import ConfirmLog, ConsumerLimits, Partition
 from runtime.consumer_positions import ConsumerPositions
 
 
@@ -31,12 +31,14 @@ class ProgressWatchdog:
         ends: Callable[[Collection[Partition]], Awaitable[dict[int, int]]],
         limits: ConsumerLimits,
         clock: Clock,
+        confirm_log: ConfirmLog | None = None,
     ) -> None:
         self._name = name
         self._positions = positions
         self._ends = ends
         self._limits = limits
         self._clock = clock
+        self._confirm_log = confirm_log
         self._progress_at: datetime = clock.now()
         self._excuses = 0
         self._log = logs.get_logger().bind(consumer=name)
@@ -63,7 +65,13 @@ class ProgressWatchdog:
     async def look(self) -> None:
         """One look. An end of the log that cannot be had counts as standing still."""
         durable = dict(self._positions.durable_offsets)
-        lag = await self._lag(durable)
+        try:
+            if self._confirm_log is not None:
+                await self._confirm_log()
+            lag = await self._lag(durable)
+        except TransientError as error:
+            self._log.warning("lag_unknown", error=str(error))
+            lag = None
         if lag == 0 or self._excuses:
             self._progress_at = self._clock.now()
         still = (self._clock.now() - self._progress_at).total_seconds()
@@ -83,11 +91,7 @@ class ProgressWatchdog:
             return 0
         generation = positions.generation
         fetched = dict(positions.next_offsets)
-        try:
-            ends = await self._ends(partitions)
-        except TransientError as error:
-            self._log.warning("lag_unknown", error=str(error))
-            return None
+        ends = await self._ends(partitions)
         if generation != positions.generation:
             return None
         for number, offset in fetched.items():
