@@ -1,0 +1,21 @@
+"""The device models whose bytes are read. Registration is this tuple, nothing else; the registry's device model chooses."""
+
+from __future__ import annotations
+
+from ingest.codecs.codec import Codec
+from ingest.codecs.decentlab_dl_mbx import DECENTLAB_DL_MBX
+from ingest.codecs.milesight_em310_udl import MILESIGHT_EM310_UDL
+
+CODECS: tuple[Codec, ...] = (
+    MILESIGHT_EM310_UDL,
+    DECENTLAB_DL_MBX,
+)
+
+__all__ = ["CODECS", "codec_by_name"]
+
+_BY_NAME = {codec.name: codec for codec in CODECS}
+
+
+def codec_by_name(name: str) -> Codec | None:
+    """The registered codec of this device model, or None."""
+    return _BY_NAME.get(name)

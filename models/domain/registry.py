@@ -144,12 +144,17 @@ class FixedCollection(DomainType):
 
 
 class SensorContext(DomainType):
-    """All that a decoder may know about one sensor, as values: the registry at one version."""
+    """All that a decoder may know about one sensor, as values: the registry at one version.
+
+    `simulated` is true when every thing that the sensor is assigned to is registered as simulated: only then are messages
+    accepted that a network server marks as simulated.
+    """
 
     sensor: Sensor
     assignments: tuple[Assignment, ...]
     geometries: tuple[ContainerGeometry, ...] = ()
     registry_version: int
+    simulated: bool = False
 
     def assignment_at(self, moment: UtcDatetime, channel: str = "") -> Assignment | None:
         """The assignment of this channel that is valid at `moment`, or None."""

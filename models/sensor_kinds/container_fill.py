@@ -6,11 +6,13 @@ and the geometry that was valid then, or taken over from devices that report not
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from models.domain.reading import Quantity, Reading
+from models.domain.registry import ContainerGeometry
 from models.sensor_kinds.kind import SensorKind
 
 
@@ -40,6 +42,16 @@ class ContainerFill(Reading):
     ] = None
 
 
+def derive_fill_ratio(measured: Mapping[str, Any], geometry: ContainerGeometry | None) -> Mapping[str, Any]:
+    """From the distance and the container's geometry; the device's own level counts only where there is no distance."""
+    distance_mm = measured.get("distance_mm")
+    if distance_mm is None:
+        return {"fill_ratio": measured.get("reported_fill_ratio")}
+    if geometry is None or type(distance_mm) not in (int, float):
+        return {}
+    return {"fill_ratio": geometry.fill_ratio(distance_mm)}
+
+
 CONTAINER_FILL = SensorKind(
     name="container_fill",
     title="Fill level of waste containers",
@@ -47,4 +59,5 @@ CONTAINER_FILL = SensorKind(
     reading_type=ContainerFill,
     main_quantity="fill_ratio",
     expected_interval_s=3600,
+    derive=derive_fill_ratio,
 )

@@ -5,9 +5,16 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from models.domain.reading import Quantity, Reading
+from models.domain.registry import ContainerGeometry
+
+Derivation = Callable[[Mapping[str, Any], ContainerGeometry | None], Mapping[str, Any]]
+"""From a reading's measured values, which are not checked yet, and the geometry valid then to its derived values. Pure, and
+never raises: what it cannot derive from, it leaves out."""
 
 _SQL_TYPES: dict[type, str] = {float: "double precision", int: "integer", bool: "boolean", str: "text"}
 
@@ -25,7 +32,8 @@ class Column:
 @dataclass(frozen=True, slots=True)
 class SensorKind:
     """`name` is the hypertable's name too; `thing_type` the kind of thing that carries such sensors;
-    `main_quantity` the column that a map or list shows; `expected_interval_s` how often a healthy sensor reports."""
+    `main_quantity` the column that a map or list shows; `expected_interval_s` how often a healthy sensor reports;
+    `derive` gives the values of derived quantities, for kinds that have any."""
 
     name: str
     title: str
@@ -33,6 +41,7 @@ class SensorKind:
     reading_type: type[Reading]
     main_quantity: str
     expected_interval_s: int
+    derive: Derivation | None = None
 
     def columns(self) -> tuple[Column, ...]:
         """The kind's own columns, in order of definition, read from the reading type."""

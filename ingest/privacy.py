@@ -1,0 +1,90 @@
+"""Fields that may hold personal data: their names, how they are found, and the keyed hash that stands for a refused message.
+
+Called by every envelope on the parsed document and by `decode` on what could not be parsed. Waste passes, addresses and number
+plates never belong in sensor data; a message with such a field is not decoded, and its dead letter holds names and a hash.
+
+Names are compared without case and separators (`Card_ID` = `cardId`). Keys only: a value is never looked at.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from functools import lru_cache
+from typing import Any
+
+FORBIDDEN_FIELDS: frozenset[str] = frozenset(
+    {
+        # who: passes and cards of waste containers, persons, households
+        *("cardid", "cardno", "cardnr", "cardnumber", "carduid", "chipcardid", "chipcardnumber", "passid", "passno", "passnr"),
+        *("passnumber", "pasid", "pasnr", "pasnummer", "milieupas", "rfid", "rfidtag", "nfcid", "nfcuid", "tagid", "taguid"),
+        *(
+            "userid",
+            "userhash",
+            "customerid",
+            "custid",
+            "custno",
+            "klantid",
+            "klantnummer",
+            "personid",
+            "residentid",
+            "householdid",
+        ),
+        *("bewoner", "bewonerid", "huishouden", "huishoudenid", "bsn", "firstname", "lastname", "surname", "fullname"),
+        *("voornaam", "achternaam", "email", "emailaddress", "phone", "phonenumber", "telefoon", "telefoonnummer", "iban"),
+        *("dateofbirth", "birthdate", "geboortedatum"),
+        # where someone lives
+        *("address", "addressid", "useraddress", "useraddressid", "homeaddress", "adres", "adresid", "postcode", "postalcode"),
+        *("zipcode", "housenumber", "huisnummer", "bagid", "nummeraanduiding", "verblijfsobject"),
+        # who passes by: vehicles and phones
+        *("licenseplate", "licenceplate", "numberplate", "plateno", "platenumber", "kenteken", "macaddress", "wifimac"),
+        *("bluetoothmac", "btmac", "bdaddr", "clientmac", "stationmac", "advertisingid"),
+    }
+)
+"""Normalised names: lower case, letters and digits only."""
+
+_TELLING_PARTS = ("kenteken", "licenseplate", "licenceplate", "numberplate", "cardnumber", "chipcardid", "pasnummer", "useraddress")
+_LONGEST_USUAL_KEY = 64
+_NOT_A_LETTER_OR_DIGIT = re.compile(r"[\W_]+")
+_KEY_IN_BYTES = re.compile(rb'"([^"\\]{1,64})"\s{0,8}:')
+
+
+def forbidden_in(document: Any) -> list[str]:
+    """The forbidden names among all keys of a parsed JSON document, at any depth, normalised and sorted; [] for none."""
+    found: set[str] = set()
+    pending = [document]
+    while pending:
+        value = pending.pop()
+        if type(value) is dict:
+            for key, inner in value.items():
+                name = _usual_forbidden_name(key) if len(key) <= _LONGEST_USUAL_KEY else _forbidden_name(key)
+                if name:
+                    found.add(name)
+                if type(inner) is dict or type(inner) is list:
+                    pending.append(inner)
+        elif type(value) is list:
+            pending.extend([inner for inner in value if type(inner) is dict or type(inner) is list])
+    return sorted(found) if found else []
+
+
+def forbidden_in_bytes(payload: bytes) -> list[str]:
+    """The forbidden names that look like JSON keys in bytes that are not JSON as a whole: truncated, garbled or a stub."""
+    keys = (match.group(1).decode("utf-8", "replace") for match in _KEY_IN_BYTES.finditer(payload))
+    return sorted({name for name in map(_forbidden_name, keys) if name})
+
+
+def keyed_hash(payload: bytes, key: bytes) -> str:
+    """HMAC-SHA-256 in hex: two dead letters can be seen to be the same message, and nobody without the key can try out
+    which pass number it held."""
+    return hmac.digest(key, payload, "sha256").hex()
+
+
+def _forbidden_name(key: str) -> str:
+    """The normalised name if it is forbidden, else ""."""
+    name = _NOT_A_LETTER_OR_DIGIT.sub("", key).lower()
+    if name in FORBIDDEN_FIELDS:
+        return name
+    return next((part for part in _TELLING_PARTS if part in name), "")
+
+
+_usual_forbidden_name = lru_cache(maxsize=4096)(_forbidden_name)
