@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from ingest.build_reading import KIND_FIELDS, KindFields, build_reading
+from ingest.build_reading import FIELDS_OF_A_READING, KIND_FIELDS, KindFields, build_reading
 from ingest.codecs import codec_by_name
 from ingest.codecs.codec import Codec, DecodedFields
 from ingest.envelopes import ENVELOPES, envelope_of
@@ -29,9 +29,6 @@ DECODER_VERSION = 1
 """Stored with every row; goes up when the same bytes would become other readings."""
 MAX_PAYLOAD_BYTES = 256 * 1024
 
-_OF_A_READING = frozenset({"observed_at", "channel", "seq"})
-_OF_A_SINGLE_READING = _OF_A_READING | {"v", "kind"}
-
 
 @dataclass(frozen=True, slots=True)
 class RejectedReading:
@@ -46,7 +43,8 @@ class RejectedReading:
 @dataclass(slots=True)
 class Decoded:
     """What a message became. `indexes[n]` is the place of `readings[n]` among all of the message, rejected ones counted;
-    it and `RejectedReading.index` never meet. `without_reading` marks joins, status and the like; their `kind` is ""."""
+    it and `RejectedReading.index` never meet. `without_reading` marks joins, status and the like; their `kind` is "".
+    `sensor_id` is who sent it, "" where no address was looked up."""
 
     readings: list[Reading] = field(default_factory=list)
     rejected: list[RejectedReading] = field(default_factory=list)
@@ -54,6 +52,7 @@ class Decoded:
     without_reading: bool = False
     kind: str = ""
     indexes: list[int] = field(default_factory=list)
+    sensor_id: str = ""
 
 
 def decode_message(message: RawMessage, contexts: Mapping[str, SensorContext]) -> Decoded:
@@ -69,9 +68,11 @@ def decode_message(message: RawMessage, contexts: Mapping[str, SensorContext]) -
         context = contexts.get(address.sensor_id)
         if context is None:
             raise InvalidMessage(DeadLetterReason.UNKNOWN_THING, f"no sensor {shown(address.sensor_id)} is registered")
-        return decode(message, address, context)
+        decoded = decode(message, address, context)
     except InvalidMessage as error:
         raise _privacy_first(message.payload, error) from None
+    decoded.sensor_id = address.sensor_id
+    return decoded
 
 
 def address_of(message: RawMessage) -> Address | NoReading:
@@ -119,10 +120,10 @@ def _decode_own(message: RawMessage, report: OwnReport, context: SensorContext, 
     if report.kind != sensor.kind:
         raise schema(f"the message says kind {shown(report.kind)}, but the sensor is registered for {sensor.kind}")
     decoded = Decoded(kind=sensor.kind, unknown_fields=report.unknown_fields)
-    own_fields = _OF_A_SINGLE_READING if report.single else _OF_A_READING
+    allowed = fields.in_single if report.single else fields.in_list
     for index, item in enumerate(report.items):
         try:
-            decoded.readings.append(_own_reading(message, item, own_fields, context, fields, decoded))
+            decoded.readings.append(_own_reading(message, item, allowed, context, fields, decoded))
             decoded.indexes.append(index)
         except InvalidMessage as error:
             if len(report.items) == 1:
@@ -133,13 +134,14 @@ def _decode_own(message: RawMessage, report: OwnReport, context: SensorContext, 
 
 
 def _own_reading(
-    message: RawMessage, item: Any, own_fields: frozenset[str], context: SensorContext, fields: KindFields, decoded: Decoded
+    message: RawMessage, item: Any, allowed: frozenset[str], context: SensorContext, fields: KindFields, decoded: Decoded
 ) -> Reading:
     if type(item) is not dict:
         raise schema(f"a reading must be an object, not {kind_of(item)}")
     known = fields.measured
     measured = {name: value for name, value in item.items() if name in known}
-    decoded.unknown_fields += len(item.keys() - known - own_fields)
+    if not item.keys() <= allowed:
+        decoded.unknown_fields += len(item.keys() - allowed)
     stated = item.get("observed_at")
     if stated is None:
         raise _no_time(message, sequence=item.get("seq"))
@@ -203,7 +205,7 @@ def _no_time(message: RawMessage, *, sequence: Any) -> InvalidMessage:
 def _only_place(payload: bytes, error: InvalidMessage, fields: KindFields) -> int | None:
     """The byte of the field that the sentence begins with, if the payload has that key exactly once."""
     named = error.detail.split(" ", 1)[0]
-    if named not in fields.measured and named not in _OF_A_READING:
+    if named not in fields.measured and named not in FIELDS_OF_A_READING:
         return None
     key = f'"{named}"'.encode()
     return payload.find(key) if payload.count(key) == 1 else None
@@ -214,9 +216,11 @@ def _privacy_first(payload: bytes, error: InvalidMessage) -> InvalidMessage:
     if error.reason is DeadLetterReason.PRIVACY:
         return error
     try:
-        personal = forbidden_in(orjson.loads(payload))
+        document = orjson.loads(payload)
     except orjson.JSONDecodeError:
         personal = forbidden_in_bytes(payload)
+    else:
+        personal = forbidden_in(document) if isinstance(document, dict | list) else []
     if not personal:
         return error
     return InvalidMessage(DeadLetterReason.PRIVACY, f"the payload has fields for personal data: {', '.join(personal)}")
