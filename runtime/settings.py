@@ -71,6 +71,14 @@ class DatabaseSettings(Settings):
     database_command_timeout_seconds: float = Field(60.0, description="Deadline of one statement")
 
 
+class StorageSettings(Settings):
+    """How long readings are kept."""
+
+    readings_retention_days: int = Field(
+        730, ge=60, le=36_500, description="Days after which raw readings are removed; rollups are kept 10 years"
+    )
+
+
 class MetricsSettings(Settings):
     """Where a service shows its Prometheus metrics."""
 

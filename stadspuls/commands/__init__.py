@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import typer
 
-from stadspuls.commands import run, stack
+from stadspuls.commands import database, run, stack
 
 COMMAND_GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
+    database.add_verbs,
     run.add_verbs,
     stack.add_verbs,
 )

@@ -1,0 +1,56 @@
+"""Maintenance that the server does not do by itself: retention of ordinary tables on both engines, and on plain PostgreSQL
+the refresh of rollups and the retention of readings too. Called by `stadspuls maintain`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import asyncpg
+
+from models.sensor_kinds import SENSOR_KINDS, SensorKind
+from storage.engine import detect_engine
+from storage.lifecycle import Lifecycle
+
+
+@dataclass
+class MaintenanceReport:
+    """Rows removed, per table."""
+
+    engine: str
+    removed: dict[str, int] = field(default_factory=dict)
+
+
+async def maintain(
+    connection: asyncpg.Connection,
+    *,
+    now: datetime,
+    lifecycle: Lifecycle | None = None,
+    kinds: Sequence[SensorKind] = SENSOR_KINDS,
+) -> MaintenanceReport:
+    """Does all that is due. Safe to call at any time and again; not inside a transaction."""
+    lifecycle = lifecycle or Lifecycle()
+    engine = await detect_engine(connection)
+    report = MaintenanceReport(engine.name)
+    for kind in kinds:
+        report.removed[kind.name] = await engine.maintain(connection, kind, lifecycle, now)
+    for kept in lifecycle.kept_tables():
+        done = await connection.execute(
+            f"DELETE FROM {kept.table} WHERE {kept.age_column} < ($1::timestamptz) AND {kept.condition}", now - kept.keep
+        )
+        report.removed[kept.table] = int(done.removeprefix("DELETE "))
+    return report
+
+
+async def refresh_rollups(
+    connection: asyncpg.Connection,
+    kind: SensorKind,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    lifecycle: Lifecycle | None = None,
+) -> None:
+    """Brings a kind's rollups up to date, e.g. after a replay of late readings. Not inside a transaction."""
+    engine = await detect_engine(connection)
+    await engine.refresh(connection, kind, lifecycle or Lifecycle(), since, until)

@@ -1,0 +1,16 @@
+"""The named migrations, in order. A release's schema version is the number of the last one.
+
+A migration changes tables that are not made from sensor kinds; those follow their reading type by themselves
+(`storage.reading_tables`). Each runs once, in a transaction of its own, and is never edited after a release.
+"""
+
+from __future__ import annotations
+
+from storage.migrations import m0001_first_light
+from storage.migrations.migration import Migration
+
+MIGRATIONS: tuple[Migration, ...] = (m0001_first_light.MIGRATION,)
+
+SCHEMA_VERSION = MIGRATIONS[-1].version
+
+__all__ = ["MIGRATIONS", "SCHEMA_VERSION", "Migration"]
