@@ -79,6 +79,48 @@ class StorageSettings(Settings):
     )
 
 
+class MqttToKafkaSettings(Settings):
+    """What `mqtt-to-kafka` subscribes to, and its bounds."""
+
+    mqtt_to_kafka_client_id: str = Field(
+        "stadspuls-mqtt-to-kafka", description="Name of the session at the MQTT broker: it must stay the same, and be used once"
+    )
+    mqtt_to_kafka_filters: tuple[str, ...] = Field(
+        ("stadspuls/v1/#", "v3/#", "application/#"), description="MQTT topic filters that are forwarded, as a JSON list"
+    )
+    mqtt_session_expiry_seconds: int = Field(
+        7 * 86_400, gt=0, description="How long the MQTT broker keeps what it has for us while we are away"
+    )
+    mqtt_receive_maximum: int = Field(
+        8000, ge=1, le=65_535, description="Messages that the broker may have sent and not seen acknowledged: the back-pressure"
+    )
+    mqtt_to_kafka_max_held_bytes: int = Field(
+        134_217_728, gt=0, description="Bytes held for Kafka above which nothing more is read from MQTT"
+    )
+    mqtt_to_kafka_gather_milliseconds: float = Field(
+        50.0, ge=0, description="Under load, how long messages are gathered before they go to Kafka together"
+    )
+    mqtt_to_kafka_delivery_timeout_seconds: float = Field(
+        30.0, gt=0, description="How long Kafka may leave a batch unanswered before the producer is replaced"
+    )
+    mqtt_to_kafka_drain_seconds: float = Field(
+        20.0, gt=0, description="How long a stop waits for what Kafka has not acknowledged; the rest is sent again by the broker"
+    )
+    mqtt_to_kafka_private_fields: dict[str, tuple[str, ...]] = Field(
+        {}, description="Personal fields to remove: JSON object of MQTT topic filter to list of field names, at any depth"
+    )
+
+
+class TopicSettings(Settings):
+    """How `stadspuls topics create` makes the Kafka topics."""
+
+    kafka_replication_factor: int = Field(1, ge=1, description="Copies of each partition; 3 on a real cluster")
+    kafka_raw_retention_days: int = Field(
+        45, ge=1, description="Days that raw messages stay in Kafka; longer than the oldest database backup"
+    )
+    kafka_changed_retention_hours: int = Field(6, ge=1, description="Hours that hints on changed things stay in Kafka")
+
+
 class MetricsSettings(Settings):
     """Where a service shows its Prometheus metrics."""
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import typer
 
-from stadspuls.commands import database, run, stack
+from stadspuls.commands import database, run, stack, topics
 
 COMMAND_GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
     database.add_verbs,
     run.add_verbs,
     stack.add_verbs,
+    topics.add_verbs,
 )
