@@ -1,0 +1,266 @@
+"""The collection problem in PyVRP's terms.
+
+What PyVRP lacks is put into its matrices:
+* Ending empty: each kind of truck has a ghost depot whose incoming edges lead through the best disposal site and home, service
+  time included.
+* A load cap over the whole shift: every stop adds its load, times a weight larger than any route, to the distance of the edges
+  that enter it; the distance limit of the vehicle is then exactly the cap, and the prize gives the addition back.
+* Breaks: the search runs on a clock without them (`break_clock`).
+* Trucks with costs of their own, and stops that only some trucks may serve: a matrix per kind of truck.
+
+Money is counted in hundredths of a cent: whole numbers, exact enough.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from math import gcd
+from typing import Any
+
+import numpy as np
+import pyvrp
+
+from processors.routing.break_clock import without_break
+from processors.routing.bundles import Bundle, bundled
+from processors.routing.problem import BreakRule, DisposalSite, IntMatrix, Problem, Truck, Window
+
+MONEY = 10_000
+"""Units of the engine's cost per unit of the problem's money."""
+
+NO_LIMIT = (1 << 63) - 1
+"""PyVRP's own value for a distance without a limit."""
+
+FORBIDDEN_EDGE = 1 << 38
+"""Dearer than any route, yet far below the engine's limit: huge values overflow there."""
+
+
+@dataclass(frozen=True, eq=False)
+class EngineModel:
+    """PyVRP's data with what is needed to read its solutions.
+
+    `bundles[c]` is served by client `c`; `sites[d]` is the disposal site of depot `d`; `trucks[t]` are the trucks of vehicle type
+    `t`, and `last_sites[t][p]` the site at which a truck of that type tips last when it comes from place `p`. `plain` is `data`
+    without the weight of shift caps: nearness is decided on it.
+    """
+
+    data: pyvrp.ProblemData
+    plain: pyvrp.ProblemData
+    bundles: tuple[Bundle, ...]
+    sites: dict[int, DisposalSite]
+    trucks: tuple[tuple[Truck, ...], ...]
+    last_sites: tuple[tuple[DisposalSite, ...], ...]
+    shift_weight: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Kind:
+    """Trucks that the search need not tell apart. `through[p]` and `through_s[p]`: cost and seconds from place p through the best
+    disposal site, tipping included, to the depot; `latest_home` the latest arrival there that tipping hours certainly allow."""
+
+    trucks: tuple[Truck, ...]
+    last_sites: tuple[DisposalSite, ...]
+    through: IntMatrix
+    through_s: IntMatrix
+    latest_home: int
+
+    @property
+    def truck(self) -> Truck:
+        return self.trucks[0]
+
+
+def build(problem: Problem) -> EngineModel:
+    """The model of a problem with at least one truck and one stop that is not forbidden."""
+    kinds = _kinds(problem)
+    rules = {truck.break_rule for truck in problem.trucks}
+    bundles = bundled(problem)
+    clients, groups, of_client = _clients(bundles, rules, first_location=len(problem.depots) + len(problem.disposal_sites))
+    fixed = [depot.place for depot in problem.depots] + [site.place for site in problem.disposal_sites]
+    rows = np.array([*fixed, *(bundle.first.place for bundle in of_client), *(0 for _ in kinds)])
+    first = len(fixed)
+    last = first + len(of_client)
+    unit = _shift_unit(problem)
+    costs: list[Any] = [_cost_matrix(problem, kind, rows, last, of_client) for kind in kinds]
+    durations: list[Any] = [_duration_matrix(problem, kind, rows, last) for kind in kinds]
+    weight = max(_longest_route(kind.truck, cost, time) for kind, cost, time in zip(kinds, costs, durations, strict=True))
+    weight = weight if unit else 0
+    loads = np.zeros(len(rows), dtype=np.int64)
+    loads[first:last] = [bundle.load_l // (unit or 1) for bundle in of_client]
+    locations = [pyvrp.Location(0, 0) for _ in rows]
+    depots = _depots(problem, kinds, rules, ghosts_from=last)
+    plain_types = [_vehicle_type(problem, kind, index, 0, 0) for index, kind in enumerate(kinds)]
+    plain = pyvrp.ProblemData(locations, clients, depots, plain_types, costs, durations, groups)
+    data = plain
+    if weight:
+        types = [_vehicle_type(problem, kind, index, unit, weight) for index, kind in enumerate(kinds)]
+        costs = [cost + weight * (loads[np.newaxis, :] - np.diag(loads)) for cost in costs]
+        clients = [_prized(client, weight * int(loads[first + index])) for index, client in enumerate(clients)]
+        data = pyvrp.ProblemData(locations, clients, depots, types, costs, durations, groups)
+    sites = {len(problem.depots) + index: site for index, site in enumerate(problem.disposal_sites)}
+    return EngineModel(
+        data, plain, tuple(of_client), sites, tuple(k.trucks for k in kinds), tuple(k.last_sites for k in kinds), weight
+    )
+
+
+def _kinds(problem: Problem) -> list[_Kind]:
+    """Trucks that differ in nothing but their name, together; those that stops name are told apart by the stops they may serve."""
+    alike: dict[tuple[object, ...], list[Truck]] = defaultdict(list)
+    for truck in problem.trucks:
+        barred = tuple(stop.node for stop in problem.stops if stop.trucks is not None and truck.truck_id not in stop.trucks)
+        alike[truck.model_copy(update={"truck_id": ""}), barred].append(truck)
+    return [_kind(problem, tuple(trucks)) for trucks in alike.values()]
+
+
+def _kind(problem: Problem, trucks: tuple[Truck, ...]) -> _Kind:
+    truck = trucks[0]
+    depot = problem.depot_by_node[truck.depot]
+    home_by = min(truck.shift_end_s, depot.closes_s)
+    limits = {
+        site.node: site.closes_s + site.service_duration_s + int(problem.seconds[site.place, depot.place])
+        for site in problem.sites_of(truck)
+    }
+    # Sites whose hours never bind; where all bind, those that close last, and the return is bounded so that each is still open.
+    loosest = min(home_by, max(limits.values()))
+    sites = [site for site in problem.sites_of(truck) if limits[site.node] >= loosest]
+    per_s = truck.cost_per_h * MONEY / 3600
+    metres = np.array([problem.metres[:, site.place] + problem.metres[site.place, depot.place] for site in sites])
+    seconds = np.array([problem.seconds[:, s.place] + s.service_duration_s + problem.seconds[s.place, depot.place] for s in sites])
+    costs = np.rint(metres * (truck.cost_per_km * MONEY / 1000)).astype(np.int64)
+    best = np.argmin(costs + per_s * seconds, axis=0)
+    columns = np.arange(len(problem.metres))
+    chosen = tuple(sites[index] for index in best)
+    return _Kind(trucks, chosen, costs[best, columns], seconds[best, columns], loosest)
+
+
+def _clients(
+    bundles: list[Bundle], rules: set[BreakRule | None], first_location: int
+) -> tuple[list[pyvrp.Client], list[pyvrp.ClientGroup], list[Bundle]]:
+    """A client per bundle and safe window; several windows of one bundle exclude each other in a group."""
+    clients: list[pyvrp.Client] = []
+    groups: list[pyvrp.ClientGroup] = []
+    of_client: list[Bundle] = []
+    for bundle in bundles:
+        windows = [safe for window in bundle.windows if (safe := _safe(window, rules)) is not None]
+        required = bundle.first.must_be_served
+        several = len(windows) > 1
+        group = pyvrp.ClientGroup(required=required) if several else None
+        for opens, closes in windows:
+            if group is not None:
+                group.add_client(len(clients))
+            clients.append(
+                pyvrp.Client(
+                    location=first_location + len(clients),
+                    pickup=[bundle.load_l, bundle.load_kg],
+                    service_duration=bundle.service_duration_s,
+                    tw_early=opens,
+                    tw_late=closes,
+                    prize=0 if required else round(bundle.first.prize * MONEY),
+                    required=required and not several,
+                    group=len(groups) if several else None,
+                )
+            )
+            of_client.append(bundle)
+        if group is not None:
+            groups.append(group)
+    return clients, groups, of_client
+
+
+def _safe(window: Window, rules: set[BreakRule | None]) -> Window | None:
+    """The part of a window that is safe whichever truck with whichever break comes."""
+    kept: Window | None = window
+    for rule in rules:
+        part = without_break(window, rule)
+        if kept is None or part is None:
+            return None
+        kept = (max(kept[0], part[0]), min(kept[1], part[1])) if len(rules) > 1 else part
+    return kept if kept is not None and kept[0] <= kept[1] else None
+
+
+def _prized(client: pyvrp.Client, addition: int) -> pyvrp.Client:
+    """The client with the shift cap's weight given back in its prize, so that serving it costs what it really costs."""
+    return pyvrp.Client(
+        location=client.location,
+        pickup=client.pickup,
+        service_duration=client.service_duration,
+        tw_early=client.tw_early,
+        tw_late=client.tw_late,
+        prize=client.prize + (0 if client.required else addition),
+        required=client.required,
+        group=client.group,
+    )
+
+
+def _depots(problem: Problem, kinds: list[_Kind], rules: set[BreakRule | None], ghosts_from: int) -> list[pyvrp.Depot]:
+    """Depots, disposal sites, then one ghost end depot per kind of truck."""
+    made = [pyvrp.Depot(index) for index in range(len(problem.depots))]
+    for site in problem.disposal_sites:
+        hours = _safe((site.opens_s, site.closes_s), rules) or (site.opens_s, site.opens_s)
+        made.append(pyvrp.Depot(len(made), tw_early=hours[0], tw_late=hours[1], service_duration=site.service_duration_s))
+    for index, kind in enumerate(kinds):
+        rule = kind.truck.break_rule
+        latest = kind.latest_home - (rule.duration_s if rule else 0)
+        made.append(pyvrp.Depot(ghosts_from + index, tw_late=latest))
+    return made
+
+
+def _vehicle_type(problem: Problem, kind: _Kind, index: int, unit: int, weight: int) -> pyvrp.VehicleType:
+    truck = kind.truck
+    rule = truck.break_rule
+    pause = rule.duration_s if rule else 0
+    depot = next(i for i, item in enumerate(problem.depots) if item.node == truck.depot)
+    allowed = {site.node for site in problem.sites_of(truck)}
+    sites = [len(problem.depots) + i for i, site in enumerate(problem.disposal_sites) if site.node in allowed]
+    opens = max(truck.shift_start_s, problem.depot_by_node[truck.depot].opens_s)
+    closes = min(truck.shift_end_s, problem.depot_by_node[truck.depot].closes_s) - pause
+    capped = weight > 0 and truck.shift_load_l is not None
+    longest = (truck.shift_load_l or 0) // unit * weight + weight - 1 if capped else NO_LIMIT
+    return pyvrp.VehicleType(
+        num_available=len(kind.trucks),
+        capacity=[truck.capacity_l, truck.max_load_kg if truck.max_load_kg is not None else 1 << 40],
+        start_depot=depot,
+        end_depot=len(problem.depots) + len(problem.disposal_sites) + index,
+        fixed_cost=round(truck.fixed_cost * MONEY),
+        tw_early=opens,
+        tw_late=closes,
+        shift_duration=(truck.max_shift_s - pause) if truck.max_shift_s is not None else closes - opens,
+        unit_distance_cost=1,
+        unit_duration_cost=round(truck.cost_per_h * MONEY / 3600),
+        profile=index,
+        reload_depots=sites,
+        max_distance=longest,
+    )
+
+
+def _cost_matrix(problem: Problem, kind: _Kind, rows: IntMatrix, ghosts_from: int, of_client: list[Bundle]) -> IntMatrix:
+    per_metre = kind.truck.cost_per_km * MONEY / 1000
+    cost: IntMatrix = np.rint(problem.metres[np.ix_(rows, rows)] * per_metre).astype(np.int64)
+    cost[:, ghosts_from:] = kind.through[rows][:, np.newaxis]
+    cost[ghosts_from:, :] = FORBIDDEN_EDGE
+    first = ghosts_from - len(of_client)
+    for index, bundle in enumerate(of_client):
+        if bundle.first.trucks is not None and kind.truck.truck_id not in bundle.first.trucks:
+            cost[:, first + index] = FORBIDDEN_EDGE
+    np.fill_diagonal(cost, 0)
+    return cost
+
+
+def _duration_matrix(problem: Problem, kind: _Kind, rows: IntMatrix, ghosts_from: int) -> IntMatrix:
+    seconds: IntMatrix = problem.seconds[np.ix_(rows, rows)].copy()
+    seconds[:, ghosts_from:] = kind.through_s[rows][:, np.newaxis]
+    seconds[ghosts_from:, :] = 0
+    np.fill_diagonal(seconds, 0)
+    return seconds
+
+
+def _shift_unit(problem: Problem) -> int:
+    """The largest unit in which all loads are whole, when a truck has a cap over its shift; 0 when none has."""
+    if all(truck.shift_load_l is None for truck in problem.trucks):
+        return 0
+    return gcd(*(stop.load_l for stop in problem.stops)) or 1
+
+
+def _longest_route(truck: Truck, cost: IntMatrix, seconds: IntMatrix) -> int:
+    """More than any route of the truck can cost in distance: its dearest second, all day."""
+    real = (cost < FORBIDDEN_EDGE) & (seconds > 0)
+    dearest = float((cost[real] / seconds[real]).max()) if real.any() else 1.0
+    return int(dearest * (truck.shift_end_s - truck.shift_start_s)) + 1

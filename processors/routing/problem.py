@@ -1,0 +1,146 @@
+"""The collection problem of one day: immutable, validated, in whole metres, seconds, litres and kilograms.
+
+Built by `processors.plan` from forecasts and registry, or read from a PROBLEM.json; given to `solve` and to `check`.
+Contradictory input raises `UserError` here, with the stops and the reason, before any search begins.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from models.domain.failures import UserError
+from models.domain.registry import DomainType
+from processors.routing.contradictions import contradictions
+
+IntMatrix = npt.NDArray[np.int64]
+
+END_OF_TIME_S = 172_800
+"""Two days: no window, shift or opening hour reaches beyond."""
+
+Metres = Annotated[int, Field(ge=0)]
+Seconds = Annotated[int, Field(ge=0, le=END_OF_TIME_S)]
+Litres = Annotated[int, Field(ge=0, le=100_000_000)]
+Kilograms = Annotated[int, Field(ge=0, le=100_000_000)]
+Window = tuple[Seconds, Seconds]
+
+
+class Depot(DomainType):
+    """Where trucks start and end. `place` is the row of the matrices; `node` is what people call it."""
+
+    node: str
+    place: Annotated[int, Field(ge=0)]
+    opens_s: Seconds = 0
+    closes_s: Seconds = END_OF_TIME_S
+
+
+class DisposalSite(DomainType):
+    """Where trucks tip. Tipping starts between `opens_s` and `closes_s`."""
+
+    node: str
+    place: Annotated[int, Field(ge=0)]
+    opens_s: Seconds = 0
+    closes_s: Seconds = END_OF_TIME_S
+    service_duration_s: Seconds = 0
+
+
+class BreakRule(DomainType):
+    """A break that starts between two times of day, on any route that lasts at least `required_from_s` (0: every route)."""
+
+    earliest_start_s: Seconds
+    latest_start_s: Seconds
+    duration_s: Seconds
+    required_from_s: Seconds = 0
+
+
+class Truck(DomainType):
+    """One truck on one day. It starts and ends empty at its depot and tips before it is full.
+
+    `shift_load_l` and `shift_stops` cap the whole shift over all trips. `max_shift_s` bounds the time from leaving the
+    depot to being back, break included.
+    """
+
+    truck_id: str
+    depot: str
+    capacity_l: Litres
+    max_load_kg: Kilograms | None = None
+    shift_start_s: Seconds = 0
+    shift_end_s: Seconds = END_OF_TIME_S
+    max_shift_s: Seconds | None = None
+    shift_load_l: Litres | None = None
+    shift_stops: Annotated[int | None, Field(ge=1)] = None
+    break_rule: BreakRule | None = None
+    disposal_sites: tuple[str, ...] | None = None
+    fixed_cost: Annotated[float, Field(ge=0)] = 0.0
+    cost_per_km: Annotated[float, Field(ge=0)] = 1.0
+    cost_per_h: Annotated[float, Field(ge=0)] = 0.0
+
+
+class Stop(DomainType):
+    """A place to collect at, with one or several containers. Service starts within one of `windows`.
+
+    A required stop is served or the plan is infeasible; an optional one is served when its prize (same money as the trucks'
+    costs) pays the way. `pinned` was asked for by a person, which makes it required; `forbidden` was excluded by one.
+    """
+
+    node: str
+    place: Annotated[int, Field(ge=0)]
+    container_ids: tuple[str, ...] = ()
+    load_l: Litres
+    load_kg: Kilograms = 0
+    service_duration_s: Seconds = 0
+    windows: tuple[Window, ...] = ((0, END_OF_TIME_S),)
+    required: bool = True
+    prize: Annotated[float, Field(ge=0, le=1e7)] = 0.0
+    pinned: bool = False
+    forbidden: bool = False
+    trucks: tuple[str, ...] | None = None
+    """The trucks that may serve it, for access limits or a pinned truck; None: any."""
+
+    @property
+    def must_be_served(self) -> bool:
+        return (self.required or self.pinned) and not self.forbidden
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Everything that `solve` may know. `metres` and `seconds` are square matrices over places; `source` names the roads they
+    are from. Raises `UserError` on contradictions."""
+
+    depots: tuple[Depot, ...]
+    disposal_sites: tuple[DisposalSite, ...]
+    trucks: tuple[Truck, ...]
+    stops: tuple[Stop, ...]
+    metres: IntMatrix
+    seconds: IntMatrix
+    source: str
+
+    def __post_init__(self) -> None:
+        for name in ("metres", "seconds"):
+            matrix = np.ascontiguousarray(getattr(self, name), dtype=np.int64)
+            if matrix is getattr(self, name):
+                matrix = matrix.copy()
+            matrix.setflags(write=False)
+            object.__setattr__(self, name, matrix)
+        found = contradictions(self)
+        if found:
+            raise UserError("the problem contradicts itself: " + "; ".join(found))
+
+    @cached_property
+    def depot_by_node(self) -> dict[str, Depot]:
+        return {item.node: item for item in self.depots}
+
+    @cached_property
+    def truck_by_id(self) -> dict[str, Truck]:
+        return {item.truck_id: item for item in self.trucks}
+
+    def sites_of(self, truck: Truck) -> tuple[DisposalSite, ...]:
+        """The disposal sites that a truck may use."""
+        if truck.disposal_sites is None:
+            return self.disposal_sites
+        return tuple(site for site in self.disposal_sites if site.node in truck.disposal_sites)

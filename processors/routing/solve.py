@@ -1,0 +1,187 @@
+"""`solve(problem, stop, seed)`: the one entry to the search. Pure; the same result for the same problem, iterations and seed.
+
+Called by the planner and by `stadspuls solve`. What it returns has exact times with the break put in; it is for the independent
+`check` to say whether it is valid.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyvrp
+
+from models.domain.failures import UserError
+from processors.routing.contradictions import clock
+from processors.routing.engine import EngineModel, build
+from processors.routing.problem import DisposalSite, Problem, Stop, Truck
+from processors.routing.schedule import timed_route
+from processors.routing.search import Budget, Searched, search
+from processors.routing.solution import PlannedRoute, Solution
+
+BOLD_SHARE = 0.35
+"""Share of the search that starts from a plan with every optional stop on it: trucks that a single optional stop does not pay for
+never open one stop at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """When to stop searching: after so many iterations (the result repeats), after so many seconds, or whichever is first."""
+
+    iterations: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.iterations is None and self.seconds is None:
+            raise UserError("a search needs a limit: give iterations or seconds")
+        if (self.iterations is not None and self.iterations < 1) or (self.seconds is not None and self.seconds <= 0):
+            raise UserError("a search limit must be positive")
+
+
+class Infeasible(UserError):
+    """No plan was found that serves every required stop. `stops` are those that stayed out of the best attempt."""
+
+    def __init__(self, sentence: str, stops: tuple[str, ...]) -> None:
+        super().__init__(sentence)
+        self.stops = stops
+
+
+def solve(problem: Problem, stopping: Stopping, seed: int = 0) -> Solution:
+    """The best plan found. Raises `Infeasible` naming stops when the required ones do not all fit."""
+    began = time.monotonic()
+    served = [stop for stop in problem.stops if not stop.forbidden]
+    if not served or not problem.trucks:
+        return _solution(problem, [], seed, 0)
+    deadline = None if stopping.seconds is None else began + stopping.seconds
+    model = build(problem)
+    searched = _searched(model, Budget(stopping.iterations, deadline), seed)
+    for found in searched.bests:
+        routes = _routes(problem, model, found)
+        if routes is not None:
+            return _solution(problem, routes, seed, searched.iterations)
+    raise _infeasible(problem, searched, model)
+
+
+def _searched(model: EngineModel, budget: Budget, seed: int) -> Searched:
+    """One search where all stops are required; where some are optional also one from a plan that has them all."""
+    optional = [client for client in model.data.clients() if not client.required]
+    if not optional:
+        return search(model, budget, seed)
+    cold = search(model, budget.share(1 - BOLD_SHARE), seed)
+    rest = Budget(None if budget.iterations is None else max(1, budget.iterations - cold.iterations), budget.deadline)
+    filled = search(model, rest.share(0.3), seed + 1, data=_all_wanted(model))
+    start = None
+    if filled.last is not None:
+        start = pyvrp.Solution(model.data, [_same_route(model, route) for route in filled.last.routes()])
+    left = Budget(None if rest.iterations is None else max(1, rest.iterations - filled.iterations), rest.deadline)
+    bold = search(model, left, seed + 2, start=start)
+    cost = pyvrp.CostEvaluator([0.0] * model.data.num_load_dimensions, 0, 0)
+    bests = sorted([*cold.bests, *bold.bests], key=cost.cost)
+    return Searched(bests, cold.iterations + filled.iterations + bold.iterations, bold.last)
+
+
+def _all_wanted(model: EngineModel) -> pyvrp.ProblemData:
+    """The data with prizes so high that every optional stop is wanted."""
+    clients = [
+        client
+        if client.required
+        else pyvrp.Client(
+            location=client.location,
+            pickup=client.pickup,
+            service_duration=client.service_duration,
+            tw_early=client.tw_early,
+            tw_late=client.tw_late,
+            prize=client.prize * 10 + 1_000_000,
+            required=False,
+            group=client.group,
+        )
+        for client in model.data.clients()
+    ]
+    return model.data.replace(clients=clients)
+
+
+def _same_route(model: EngineModel, route: pyvrp.Route) -> pyvrp.Route:
+    activities = [pyvrp.Activity(item.type, item.idx) for item in route.schedule()][1:-1]
+    return pyvrp.Route(model.data, activities, route.vehicle_type())
+
+
+def _routes(problem: Problem, model: EngineModel, found: pyvrp.Solution) -> list[PlannedRoute] | None:
+    """The engine's routes with exact times; None when a truck's break or a rule that the engine cannot see does not fit."""
+    waiting: dict[int, list[Truck]] = {index: list(trucks) for index, trucks in enumerate(model.trucks)}
+    routes: list[PlannedRoute] = []
+    for route in found.routes():
+        tour = _tour(model, route)
+        if not any(isinstance(item, Stop) for item in tour):
+            continue
+        truck = waiting[route.vehicle_type()].pop(0)
+        stops = [item for item in tour if isinstance(item, Stop)]
+        if any(stop.trucks is not None and truck.truck_id not in stop.trucks for stop in stops):
+            return None
+        if truck.shift_stops is not None and len(stops) > truck.shift_stops:
+            return None
+        timed = timed_route(problem, truck, tour)
+        if timed is None:
+            return None
+        routes.append(timed)
+    return routes
+
+
+def _tour(model: EngineModel, route: pyvrp.Route) -> list[Stop | DisposalSite]:
+    """Stops and disposal sites in order, the last disposal written out, no truck tipping nothing."""
+    tour: list[Stop | DisposalSite] = []
+    for item in route.schedule():
+        if item.is_client():
+            tour.extend(model.bundles[item.idx].stops)
+        elif item.idx in model.sites and tour and isinstance(tour[-1], Stop):
+            tour.append(model.sites[item.idx])
+    if tour and isinstance(tour[-1], Stop):
+        tour.append(model.last_sites[route.vehicle_type()][tour[-1].place])
+    return tour
+
+
+def _solution(problem: Problem, routes: Sequence[PlannedRoute], seed: int, iterations: int) -> Solution:
+    visited = {node for route in routes for node in route.stops}
+    unserved = [stop for stop in problem.stops if stop.node not in visited]
+    return Solution(
+        routes=tuple(sorted(routes, key=lambda route: route.truck_id)),
+        unserved=tuple(stop.node for stop in unserved),
+        distance_m=sum(route.distance_m for route in routes),
+        duration_s=sum(route.duration_s for route in routes),
+        cost=round(sum(route_cost(problem, route) for route in routes), 4),
+        missed_prize=round(sum(stop.prize for stop in unserved if not stop.required and not stop.forbidden), 4),
+        seed=seed,
+        iterations=iterations,
+        source=problem.source,
+    )
+
+
+def route_cost(problem: Problem, route: PlannedRoute) -> float:
+    """What a route costs in the problem's money."""
+    truck = problem.truck_by_id[route.truck_id]
+    return truck.fixed_cost + route.distance_m / 1000 * truck.cost_per_km + route.duration_s / 3600 * truck.cost_per_h
+
+
+def _infeasible(problem: Problem, searched: Searched, model: EngineModel) -> Infeasible:
+    """The sentence for a problem without a plan: what overruns in the best attempt, and what would help."""
+    last = searched.last
+    if last is None:
+        return Infeasible("no plan was found: the search had no time to begin; give it more seconds", ())
+    missing = tuple(
+        stop.node for item in last.unplanned() if item.is_client() for stop in model.bundles[item.idx].stops if stop.must_be_served
+    )
+    over = [problem_route for problem_route in last.routes() if not problem_route.is_feasible()]
+    late = sum(route.time_warp() for route in over)
+    excess = sum(route.excess_load()[0] for route in over)
+    stops = missing + tuple(
+        stop.node for route in over for item in route.schedule() if item.is_client() for stop in model.bundles[item.idx].stops
+    )
+    needed = sum(1 for stop in problem.stops if stop.must_be_served)
+    shown = ", ".join(stops[:10]) + (f" and {len(stops) - 10} more" if len(stops) > 10 else "")
+    shifts = {f"{clock(truck.shift_start_s)}–{clock(truck.shift_end_s)}" for truck in problem.trucks}
+    return Infeasible(
+        f"no plan serves all {needed} required stops with {len(problem.trucks)} trucks on shift {', '.join(sorted(shifts))}: "
+        f"in the best attempt {late} s too late and {excess} l too much, on routes with {shown or 'no stop'}. "
+        "Add a truck, lengthen the shift, or make some of these stops optional",
+        stops,
+    )

@@ -1,0 +1,146 @@
+"""Reads the waste collection instances of Kim, Kim and Sahoo (2006), `*_stop.txt`, as collection problems.
+
+Five header lines (truck capacity in cubic yards, capacity per day, stops per day, lunch in seconds, miles per hour), a line of
+column names, then `id x y early late service load type` in feet, HHMM, seconds and cubic yards; type 0 depot, 1 stop,
+2 disposal site. Distance is Manhattan. Conventions of this reader:
+* the daily capacity is a hard limit; lunch starts between 11:00 and 12:00 on every route; windows bound the start of service;
+* minutes of HHMM above 59 carry over to the hour; a travel time is rounded up to a whole second, never down;
+* a cubic yard counts as exactly 765 litres for loads and capacities alike, so no rounding changes what fits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+
+from models.domain.failures import UserError
+from processors.routing.problem import BreakRule, Depot, DisposalSite, IntMatrix, Problem, Stop, Truck
+
+FOOT_M = 0.3048
+MILE_M = 1609.344
+FEET_PER_MILE = 5280
+LITRES_PER_YARD = 765
+DEPOT, STOP, DISPOSAL = 0, 1, 2
+LUNCH_EARLIEST_S, LUNCH_LATEST_S = 11 * 3600, 12 * 3600
+EXTRA_TRUCKS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    node: str
+    x_ft: float
+    y_ft: float
+    early_s: int
+    late_s: int
+    service_s: int
+    load_yd: float
+    kind: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Header:
+    capacity_yd: float
+    daily_yd: float
+    daily_stops: int
+    lunch_s: int
+    miles_per_hour: float
+
+
+def read_wcvrptw(path: Path, trucks: int | None = None) -> Problem:
+    """The problem of a file. `trucks` limits the fleet; without it there is one more than the daily capacity asks for.
+
+    Raises `UserError` with file, line and reason.
+    """
+    header, rows = _parsed(path)
+    if trucks is None:
+        total = sum(row.load_yd for row in rows if row.kind == STOP)
+        trucks = ceil(total / header.daily_yd) + EXTRA_TRUCKS
+    metres, seconds = manhattan([(row.x_ft, row.y_ft) for row in rows], header.miles_per_hour)
+    depots = [(place, row) for place, row in enumerate(rows) if row.kind == DEPOT]
+    if not depots:
+        raise UserError(f"{path}: no row of type {DEPOT}: there is no depot")
+    home = depots[0][1]
+    return Problem(
+        depots=tuple(Depot(node=r.node, place=i, opens_s=r.early_s, closes_s=r.late_s) for i, r in depots),
+        disposal_sites=tuple(
+            DisposalSite(node=r.node, place=i, opens_s=r.early_s, closes_s=r.late_s, service_duration_s=r.service_s)
+            for i, r in enumerate(rows)
+            if r.kind == DISPOSAL
+        ),
+        trucks=tuple(
+            Truck(
+                truck_id=f"truck-{number:02d}",
+                depot=home.node,
+                capacity_l=int(header.capacity_yd * LITRES_PER_YARD),
+                shift_load_l=int(header.daily_yd * LITRES_PER_YARD),
+                shift_stops=header.daily_stops,
+                shift_start_s=home.early_s,
+                shift_end_s=home.late_s,
+                break_rule=BreakRule(earliest_start_s=LUNCH_EARLIEST_S, latest_start_s=LUNCH_LATEST_S, duration_s=header.lunch_s),
+            )
+            for number in range(1, trucks + 1)
+        ),
+        stops=tuple(
+            Stop(
+                node=r.node,
+                place=i,
+                load_l=ceil(round(r.load_yd * LITRES_PER_YARD, 6)),
+                service_duration_s=r.service_s,
+                windows=((r.early_s, r.late_s),),
+            )
+            for i, r in enumerate(rows)
+            if r.kind == STOP
+        ),
+        metres=metres,
+        seconds=seconds,
+        source=f"Manhattan distance at {header.miles_per_hour:g} mph",
+    )
+
+
+def manhattan(places_ft: list[tuple[float, float]], miles_per_hour: float) -> tuple[IntMatrix, IntMatrix]:
+    """Metres, to the nearest, and seconds, rounded up, between places in feet."""
+    at = np.array(places_ft, dtype=float)
+    feet = np.abs(at[:, np.newaxis, :] - at[np.newaxis, :, :]).sum(axis=2)
+    feet_per_s = miles_per_hour * FEET_PER_MILE / 3600
+    metres = np.rint(feet * FOOT_M).astype(np.int64)
+    seconds = np.ceil(np.round(feet / feet_per_s, 9)).astype(np.int64)
+    return metres, seconds
+
+
+def seconds_of_hhmm(text: str) -> int:
+    """HHMM as seconds of the day. Minutes above 59 carry over: 1075 is 11:15."""
+    number = int(text)
+    return number // 100 * 3600 + number % 100 * 60
+
+
+def _parsed(path: Path) -> tuple[_Header, list[_Row]]:
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        first = [float(line.split()[0]) for line in lines[:5]]
+        header = _Header(first[0], first[1], int(first[2]), int(first[3]), first[4])
+    except (IndexError, ValueError) as error:
+        raise UserError(
+            f"{path}: the first five lines must begin with capacity, daily capacity, daily stops, lunch seconds and mph"
+        ) from error
+    rows = [_row(path, number, line) for number, line in enumerate(lines[6:], start=7) if line.strip()]
+    return header, rows
+
+
+def _row(path: Path, number: int, line: str) -> _Row:
+    parts = line.split()
+    try:
+        x, y, early, late, service, load, kind = parts[1:8]
+        if int(kind) not in (DEPOT, STOP, DISPOSAL):
+            raise ValueError(f"unknown type {kind}")
+        opens, closes = seconds_of_hhmm(early), seconds_of_hhmm(late)
+        return _Row(parts[0], float(x), float(y), opens, closes, ceil(float(service)), float(load), int(kind))
+    except ValueError as error:
+        raise UserError(
+            f"{path}:{number}: expected id, x, y, early, late, service, load and type, found {line.strip()!r} ({error})"
+        ) from error
