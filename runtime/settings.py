@@ -121,6 +121,40 @@ class TopicSettings(Settings):
     kafka_changed_retention_hours: int = Field(6, ge=1, description="Hours that hints on changed things stay in Kafka")
 
 
+class ForecastSettings(Settings):
+    """How often `forecast` looks at a container, and how far back."""
+
+    forecast_sweep_seconds: float = Field(600, gt=0, description="Seconds between sweeps over all owned containers")
+    forecast_coalesce_seconds: float = Field(
+        600, ge=0, description="A container is forecast again after this many seconds at the earliest"
+    )
+    forecast_refresh_seconds: float = Field(
+        21_600, gt=0, description="A sweep renews forecasts older than this even without new readings"
+    )
+    forecast_history_days: float = Field(90, ge=7, le=800, description="Days of readings that a forecast looks at")
+    forecast_retry_seconds: float = Field(5, gt=0, description="Seconds to wait when the database is out of reach")
+    forecast_member: str = Field("", description="Static name in the consumer group, unique per replica; empty: none")
+
+
+class StoreSettings(Settings):
+    """How `store` takes records from Kafka, and when it stops instead of dead-lettering on."""
+
+    store_instance: str = Field("0", description="Which member of the consumer group this process is; each replica has its own")
+    store_max_batch_records: int = Field(2000, ge=1, le=20_000, description="Records of one transaction at most")
+    store_max_batch_age_seconds: float = Field(0.2, ge=0, le=60, description="How long a batch waits to become full")
+    store_registry_check_seconds: float = Field(3.0, gt=0, description="How often the registry's version is looked at")
+    store_unreadable_sensors: int = Field(
+        10,
+        ge=0,
+        description="So many sensors whose earlier messages were readable stop the service when they are not any more; 0: never",
+    )
+    store_unreadable_share: float = Field(0.2, ge=0, le=1, description="And only if they are this share of the sensors heard")
+    store_letters_with_bytes: int = Field(1000, ge=0, description="Dead letters of one source and day that keep their bytes")
+    privacy_hash_key: SecretStr = Field(
+        SecretStr(""), description="Key of the hash that stands for a payload with personal fields; empty: another one per process"
+    )
+
+
 class MetricsSettings(Settings):
     """Where a service shows its Prometheus metrics."""
 

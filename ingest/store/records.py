@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 
+from ingest.privacy import forbidden_in_bytes
 from models.domain.failures import DeadLetterReason, InvalidMessage
 from models.domain.message import RawMessage
 from runtime.consumer_batch import Record
@@ -29,7 +28,7 @@ def raw_message(record: Record) -> RawMessage:
             DeadLetterReason.MALFORMED, f"the Kafka record has no usable headers mqtt_topic and received_at_us: {error!r}"
         ) from error
     if TOO_LARGE_HEADER in headers:
-        raise InvalidMessage(DeadLetterReason.TOO_LARGE, _stub_sentence(headers[TOO_LARGE_HEADER]))
+        raise _refused_stub(record)
     return RawMessage(
         mqtt_topic,
         record.value or b"",
@@ -56,31 +55,25 @@ def stand_in(record: Record) -> RawMessage:
 
 def header_texts(record: Record) -> dict[str, str]:
     """The record's headers as a person can read them; bytes that are no text are shown as escapes."""
-    return {clean_text(name): clean_text(value.decode(errors="backslashreplace")) for name, value in record.headers}
+    return {name: value.decode(errors="backslashreplace") for name, value in record.headers}
 
 
-def clean_text(text: str) -> str:
-    """The text with what PostgreSQL cannot hold written as escapes: NUL and unpaired surrogates."""
-    if text.isascii():
-        return text.replace("\x00", "\\x00") if "\x00" in text else text
-    return text.encode(errors="backslashreplace").decode().replace("\x00", "\\x00")
+def original_size_and_hash(record: Record) -> tuple[int, str] | None:
+    """Length and SHA-256 of the payload that a stub stands for; None for a record that is no stub, or whose header is unreadable."""
+    for name, value in record.headers:
+        if name == TOO_LARGE_HEADER:
+            try:
+                stub: dict[str, Any] = orjson.loads(value)
+                return int(stub["length"]), str(stub["sha256"])
+            except (KeyError, TypeError, ValueError):
+                return None
+    return None
 
 
-def content_hash(payload: bytes) -> str:
-    """SHA-256 of the payload, hexadecimal."""
-    return hashlib.sha256(payload).hexdigest()
-
-
-def keyed_hash(payload: bytes, key: bytes) -> str:
-    """HMAC-SHA-256 of the payload: without the key nobody can test a guess of what a personal payload was."""
-    return "hmac:" + hmac.new(key, payload, hashlib.sha256).hexdigest()
-
-
-def _stub_sentence(header: bytes) -> str:
-    try:
-        stub: dict[str, Any] = orjson.loads(header)
-        return (
-            f"the payload of {int(stub['length'])} bytes is over the limit; SHA-256 {stub['sha256']}; only its beginning was kept"
-        )
-    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-        return "the payload is over the limit; only its beginning was kept"
+def _refused_stub(record: Record) -> InvalidMessage:
+    personal = forbidden_in_bytes(record.value or b"")
+    if personal:
+        return InvalidMessage(DeadLetterReason.PRIVACY, f"the payload has fields for personal data: {', '.join(personal)}")
+    original = original_size_and_hash(record)
+    size = f"of {original[0]} bytes " if original else ""
+    return InvalidMessage(DeadLetterReason.TOO_LARGE, f"the payload {size}is over the limit; only its beginning was kept")
