@@ -30,10 +30,12 @@ class SimulatedCity:
         end_s = int(now.timestamp()) // HOUR_S * HOUR_S - HISTORY_ENDS_BEFORE_NOW_S
         self.span = SimulationSpan(end_s)
         self.map = build_city_map(seed, self.sizes.bridges)
-        self.simulators: Sequence[SensorSimulator] = tuple(
-            make(city_map=self.map, sizes=self.sizes, span=self.span, seed=seed) for make in SENSOR_SIMULATORS
-        )
+        self.simulators = self.new_simulators()
         self.fleet = make_fleet()
+
+    def new_simulators(self) -> Sequence[SensorSimulator]:
+        """All sensors as they were before the first hour."""
+        return tuple(make(city_map=self.map, sizes=self.sizes, span=self.span, seed=self.seed) for make in SENSOR_SIMULATORS)
 
     @property
     def history_ends_at(self) -> datetime:

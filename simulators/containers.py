@@ -41,7 +41,7 @@ FRACTION_TRAITS: dict[Fraction, FractionTraits] = {
     "plastic": FractionTraits(0.16, 5000, 2650, 360, 240, 7.0, 0.42, 38.0),
     "organic": FractionTraits(0.12, 2000, 1750, 330, 180, 7.0, 0.38, 15.0),
 }
-_MEAN_FILL_AT_USUAL_EMPTYING = 0.50
+_MEAN_FILL_AT_USUAL_EMPTYING = 0.53
 _SITE_SPREAD = 0.24
 _CONTAINER_SPREAD = 0.24
 _SITES_APART_KM = 0.11

@@ -1,0 +1,34 @@
+"""Which encoder belongs to which device model. Registration is the table, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from simulators.batch import Device
+from simulators.encoders import chirpstack, the_things_stack
+from simulators.encoders.chirpstack import ChirpStackEncoder
+from simulators.encoders.encoder import Encoder
+from simulators.encoders.level_frames import DlMbxFrames, Em310UdlFrames
+from simulators.encoders.own_json import OwnJsonEncoder
+from simulators.encoders.the_things_stack import TheThingsStackEncoder
+
+_JOINS: Mapping[str, Callable[[Device, str], tuple[str, bytes]]] = {
+    "milesight_em310_udl": the_things_stack.join_message,
+    "decentlab_dl_mbx": chirpstack.join_message,
+}
+
+
+def encoder_for(device_model: str, kind: str, decimals: Mapping[str, int]) -> Encoder:
+    """The encoder of a device model; `decimals` are those of the kind's own JSON. KeyError for an unknown model."""
+    encoders: Mapping[str, Callable[[], Encoder]] = {
+        "stadspuls_json": lambda: OwnJsonEncoder(kind, decimals),
+        "milesight_em310_udl": lambda: TheThingsStackEncoder(Em310UdlFrames()),
+        "decentlab_dl_mbx": lambda: ChirpStackEncoder(DlMbxFrames()),
+    }
+    return encoders[device_model]()
+
+
+def join_message(device: Device, at: str) -> tuple[str, bytes] | None:
+    """Topic and payload of the message with which a LoRaWAN device joins; None for a device that does not."""
+    join = _JOINS.get(device.device_model)
+    return join(device, at) if join else None

@@ -1,0 +1,239 @@
+"""Turns a simulated city into messages, hour by hour: sensors report, faults strike, what is late waits, the rest is encoded
+in the order in which it is sent.
+
+Every hour depends on the seed and on the hours before it alone, so a stream can be started again anywhere by running through
+what came before without encoding it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+from annotated_types import Ge, Le
+
+from models.sensor_kinds import kind_by_name
+from simulators.batch import NEVER_US, Batch, Floats, Ints, joined
+from simulators.city import SimulatedCity
+from simulators.encoders.by_model import encoder_for, join_message
+from simulators.encoders.encoder import rounded, second_texts
+from simulators.faults import FAULTS, Fault, Late, Noise, Silence, spoilt
+from simulators.ledger import Fate, PublisherLedger
+from simulators.sensor_simulator import HOUR_S, SensorSimulator, generator
+from simulators.truth import TruthWriter
+
+_FAULT_STREAM = 9
+
+
+class OutgoingMessage(NamedTuple):
+    """One MQTT message to publish, and when in simulated time (microseconds since 1970)."""
+
+    mqtt_topic: str
+    payload: bytes
+    send_at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class HourOfMessages:
+    """What is sent in one simulated hour, in order, with what the ledger must know of each message.
+
+    `silent` counts, by kind, readings of this hour that are never sent.
+    """
+
+    start_s: int
+    messages: list[OutgoingMessage]
+    send_at_us: Ints
+    kind: Ints
+    fate: Ints
+    fault: Ints
+    silent: Mapping[str, int]
+
+    def count_into(self, ledger: PublisherLedger, kinds: list[str], first: int, beyond: int) -> None:
+        """Books messages `first` to `beyond` (exclusive) as sent; the hour's silence with its last message."""
+        for number, name in enumerate(kinds):
+            of_kind = self.kind[first:beyond] == number
+            part = ledger.of(name)
+            for fate in Fate:
+                part.count(fate, int((of_kind & (self.fate[first:beyond] == fate)).sum()))
+            expected = of_kind & (self.fate[first:beyond] == Fate.STORED)
+            part.late += int((expected & (self.fault[first:beyond] & Late.bit > 0)).sum())
+            part.noise += int((expected & (self.fault[first:beyond] & Noise.bit > 0)).sum())
+            if beyond == len(self.messages):
+                part.silent += self.silent.get(name, 0)
+
+
+class CityStream:
+    """The messages of a city from the start of its history on. It moves forward only; a city can have many streams.
+
+    `faults` are rates by name. Truth is written for what `next_hour` makes from `truth_from_s` on.
+    """
+
+    def __init__(self, city: SimulatedCity, faults: Mapping[str, float], truth: TruthWriter | None = None) -> None:
+        simulators = city.new_simulators()
+        self._lanes = [_Lane(simulator, city.seed, number, faults) for number, simulator in enumerate(simulators)]
+        self._truth = truth
+        self.simulators = simulators
+        self.kinds = [simulator.kind for simulator in simulators]
+        self.next_hour_s = min(simulator.warm_up_from_s for simulator in simulators)
+        self.history_from_s = min(simulator.history_from_s for simulator in simulators)
+        self.history_to_s = city.span.end_s
+        if truth is not None:
+            for simulator in simulators:
+                truth.write_devices(simulator.kind, simulator.devices)
+
+    def skip_to(self, hour_s: int, *, truth_from_s: int | None = None) -> None:
+        """Runs up to the hour that begins at `hour_s` without encoding; truth is written from `truth_from_s` on, if given."""
+        while self.next_hour_s < hour_s:
+            self._run(encode=False, keep_truth=truth_from_s is not None and self.next_hour_s >= truth_from_s)
+
+    def next_hour(self) -> HourOfMessages:
+        """The messages of the next hour, with everything of the history that is late in its last hour."""
+        self.skip_to(self.history_from_s)
+        return self._run(encode=True, keep_truth=True)
+
+    def history(self) -> Iterator[HourOfMessages]:
+        """The hours up to the end of the history."""
+        while self.next_hour_s < self.history_to_s:
+            yield self.next_hour()
+
+    def _run(self, *, encode: bool, keep_truth: bool) -> HourOfMessages:
+        start_s = self.next_hour_s
+        self.next_hour_s += HOUR_S
+        closing = self.next_hour_s == self.history_to_s
+        sent = [lane.run(start_s, closing=closing, truth=self._truth if keep_truth else None) for lane in self._lanes]
+        silent = {lane.simulator.kind: lane.silent for lane in self._lanes}
+        if not encode:
+            nothing = np.zeros(0, np.int64)
+            return HourOfMessages(start_s, [], nothing, nothing, nothing, nothing, silent)
+        return self._encoded(start_s, sent, silent)
+
+    def _encoded(self, start_s: int, sent: list[Batch], silent: Mapping[str, int]) -> HourOfMessages:
+        messages: list[OutgoingMessage] = self._joins(start_s)
+        times = [np.array([message.send_at_us for message in messages], np.int64)]
+        kinds = [np.zeros(len(messages), np.int64)]
+        fates = [np.full(len(messages), Fate.WITHOUT_READING, np.int64)]
+        faults = [np.zeros(len(messages), np.int64)]
+        for number, (lane, batch) in enumerate(zip(self._lanes, sent, strict=True)):
+            messages += lane.encode(batch)
+            times.append(batch.send_at_us)
+            kinds.append(np.full(len(batch), number, np.int64))
+            fate = np.where(batch.damage > 0, Fate.DEAD_LETTER, np.where(batch.repeated, Fate.DUPLICATE, Fate.STORED))
+            fates.append(fate.astype(np.int64))
+            faults.append(batch.fault)
+        send_at_us = np.concatenate(times)
+        order = np.argsort(send_at_us, kind="stable")
+        return HourOfMessages(
+            start_s,
+            [messages[row] for row in order.tolist()],
+            send_at_us[order],
+            np.concatenate(kinds)[order],
+            np.concatenate(fates)[order],
+            np.concatenate(faults)[order],
+            silent,
+        )
+
+    def _joins(self, start_s: int) -> list[OutgoingMessage]:
+        """Each LoRaWAN device joins its network once, in the first hour."""
+        if start_s != self.history_from_s:
+            return []
+        devices = self.simulators[0].devices
+        times_us = start_s * 1_000_000 + np.arange(len(devices)) * 1_000
+        joins = []
+        for device, at_us, text in zip(devices, times_us.tolist(), second_texts(times_us), strict=True):
+            message = join_message(device, text)
+            if message is not None:
+                joins.append(OutgoingMessage(*message, at_us))
+        return joins
+
+
+class _Lane:
+    """One simulator's readings on their way out: its faults, its encoders, and what is late."""
+
+    def __init__(self, simulator: SensorSimulator, seed: int, number: int, faults: Mapping[str, float]) -> None:
+        self.simulator = simulator
+        self.silent = 0
+        self._seed = seed
+        self._number = number
+        self._faults: list[tuple[int, Fault]] = [
+            (place, fault(faults[fault.name], simulator.noise, len(simulator.devices)))
+            for place, fault in enumerate(FAULTS)
+            if faults.get(fault.name)
+        ]
+        self._limits = quantity_limits(simulator.kind)
+        models = sorted({device.device_model for device in simulator.devices})
+        self._encoders = [encoder_for(model, simulator.kind, simulator.decimals) for model in models]
+        self._model = np.array([models.index(device.device_model) for device in simulator.devices], np.int64)
+        self._waiting: Batch | None = None
+
+    def run(self, start_s: int, *, closing: bool, truth: TruthWriter | None) -> Batch:
+        """Simulates the hour and returns what is sent in it. When `closing`, nothing stays behind."""
+        self.silent = 0
+        if start_s < self.simulator.warm_up_from_s:
+            return _EMPTY
+        made = self.simulator.hour(start_s)
+        if start_s < self.simulator.history_from_s:
+            return _EMPTY
+        for place, fault in self._faults:
+            made = fault.apply(made, start_s, generator(self._seed, _FAULT_STREAM, self._number, place, start_s))
+        made = made.with_values(self._as_reported(made))
+        once = made.take(~made.repeated)
+        self.silent = int((once.fault & Silence.bit > 0).sum())
+        if truth is not None:
+            truth.add(self.simulator.kind, start_s, once)
+        pool = joined([self._waiting, made]) if self._waiting is not None else made
+        pool = pool.take(pool.send_at_us != NEVER_US)
+        end_us = (start_s + HOUR_S) * 1_000_000
+        if closing:
+            pool = replace(pool, send_at_us=np.minimum(pool.send_at_us, end_us - 1))
+        due = pool.send_at_us < end_us
+        self._waiting = pool.take(~due)
+        return pool.take(due)
+
+    def encode(self, batch: Batch) -> list[OutgoingMessage]:
+        """The messages of a batch, row by row."""
+        payloads: list[bytes] = [b""] * len(batch)
+        for number, encoder in enumerate(self._encoders):
+            rows = np.flatnonzero(self._model[batch.device] == number)
+            if len(rows):
+                for row, payload in zip(rows.tolist(), encoder.payloads(self.simulator.devices, batch.take(rows)), strict=True):
+                    payloads[row] = payload
+        for row in np.flatnonzero(batch.damage > 0).tolist():
+            payloads[row] = spoilt(payloads[row], float(batch.damage[row]))
+        devices = self.simulator.devices
+        return [
+            OutgoingMessage(devices[device].mqtt_topic, payload, at)
+            for device, payload, at in zip(batch.device.tolist(), payloads, batch.send_at_us.tolist(), strict=True)
+        ]
+
+    def _as_reported(self, batch: Batch) -> dict[str, Floats]:
+        """Values within what the quantity can be, as finely as each row's device reports them."""
+        limited = {name: np.clip(column, *self._limits[name]) for name, column in batch.values.items()}
+        if len(self._encoders) == 1:
+            return rounded(limited, self._encoders[0].decimals)
+        result = {name: np.full(len(batch), np.nan) for name in limited}
+        model = self._model[batch.device]
+        for number, encoder in enumerate(self._encoders):
+            rows = np.flatnonzero(model == number)
+            for name, column in rounded({name: column[rows] for name, column in limited.items()}, encoder.decimals).items():
+                result[name][rows] = column
+        return result
+
+
+def quantity_limits(kind: str) -> dict[str, tuple[float, float]]:
+    """Lowest and highest value of each quantity of a registered kind, from its reading type."""
+    found = kind_by_name(kind)
+    if found is None:
+        raise ValueError(f"there is no sensor kind {kind!r}")
+    limits = {}
+    for name in found.reading_type.quantities():
+        metadata = found.reading_type.model_fields[name].metadata
+        low = next((item.ge for item in metadata if isinstance(item, Ge)), -np.inf)
+        high = next((item.le for item in metadata if isinstance(item, Le)), np.inf)
+        limits[name] = (float(low), float(high))  # type: ignore[arg-type]  # limits of quantities are numbers
+    return limits
+
+
+_NONE = np.zeros(0, np.int64)
+_EMPTY = Batch(_NONE, _NONE, _NONE, _NONE, {}, np.zeros(0), _NONE, np.zeros(0), np.zeros(0, np.bool_))

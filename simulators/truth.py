@@ -1,0 +1,107 @@
+"""The truth beside what is sent: for every reading its datastream, time, content, fault, and what was really so.
+
+One compressed file per kind and UTC day, `truth/<kind>/<day>.npz`, with one row per reading that a sensor made, silent and
+garbled ones included; `truth/<kind>/devices.csv` says which device a row's number means. Written by the simulated city's stream,
+read by tests and by whoever scores the pipeline.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from simulators.batch import Batch, Device, Floats, Ints, joined
+from simulators.sensor_simulator import utc
+from simulators.waste import TrueEmptying
+
+DAY_S = 86_400
+_EMPTYING_COLUMNS = ("container_id", "emptied_at_us", "fill_before", "fill_after")
+
+
+@dataclass(frozen=True, slots=True)
+class TruthOfDay:
+    """One file: arrays of equal length. `content` holds each quantity as it was sent (NaN: not reported by this device),
+    `send_at_us` is the largest int64 where nothing was sent."""
+
+    devices: Ints
+    observed_at_us: Ints
+    send_at_us: Ints
+    fault: Ints
+    truth: Floats
+    content: dict[str, Floats]
+
+
+class TruthWriter:
+    """Collects a day of readings per kind and writes it when the next day begins, or on `flush`. Writing a day again, as after a
+    restart, replaces its file by the same content."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._days: dict[str, int] = {}
+        self._rows: dict[str, list[Batch]] = {}
+
+    def write_devices(self, kind: str, devices: Sequence[Device]) -> None:
+        path = self._folder / kind / "devices.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(("device", "sensor_id", "device_model", "datastream_id", "mqtt_topic"))
+            for number, device in enumerate(devices):
+                writer.writerow((number, device.sensor_id, device.device_model, device.datastream_id, device.mqtt_topic))
+
+    def add(self, kind: str, hour_s: int, batch: Batch) -> None:
+        """The readings of the hour from `hour_s`, each once; hours come in order."""
+        day = hour_s // DAY_S
+        if self._days.setdefault(kind, day) != day:
+            self._write(kind)
+            self._days[kind] = day
+        self._rows.setdefault(kind, []).append(batch)
+
+    def flush(self, emptyings: Sequence[TrueEmptying]) -> None:
+        """Writes everything collected so far, the unfinished days too, and the emptyings."""
+        for kind in self._rows:
+            self._write(kind, keep=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / "emptyings.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(_EMPTYING_COLUMNS)
+            writer.writerows((item.container_id, item.emptied_at_us, item.fill_before, item.fill_after) for item in emptyings)
+
+    def _write(self, kind: str, *, keep: bool = False) -> None:
+        rows = self._rows[kind]
+        if rows:
+            batch = joined(rows)
+            path = self._folder / kind / f"{utc(self._days[kind] * DAY_S):%Y-%m-%d}.npz"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            content = {f"content_{name}": column for name, column in batch.values.items()}
+            with path.open("wb") as file:
+                np.savez_compressed(
+                    file, allow_pickle=False, device=batch.device, observed_at_us=batch.observed_at_us, send_at_us=batch.send_at_us,
+                    fault=batch.fault, truth=batch.truth, **content,
+                )  # fmt: skip
+        if not keep:
+            self._rows[kind] = []
+
+
+def read_truth(folder: Path, kind: str) -> Iterator[TruthOfDay]:
+    """The written days of one kind, in order."""
+    for path in sorted((folder / kind).glob("*.npz")):
+        with np.load(path) as stored:
+            yield TruthOfDay(
+                stored["device"],
+                stored["observed_at_us"],
+                stored["send_at_us"],
+                stored["fault"],
+                stored["truth"],
+                {name.removeprefix("content_"): stored[name] for name in stored.files if name.startswith("content_")},
+            )
+
+
+def read_devices(folder: Path, kind: str) -> list[str]:
+    """Datastream ids by the number that the truth's rows use."""
+    with (folder / kind / "devices.csv").open(encoding="utf-8", newline="") as file:
+        return [row["datastream_id"] for row in csv.DictReader(file)]
