@@ -50,7 +50,7 @@ ACCESS: dict[str, Access] = {
     "forecast": Access(kafka=Kafka(reads=(CHANGED,)), database_role="forecast"),
     "plan": Access(kafka=Kafka(reads=(CHANGED,)), database_role="plan"),
     "api": Access(database_role="api"),
-    "canary": Access(mqtt=Mqtt(writes=("stadspuls/v1/+/readings",))),
+    "canary": Access(mqtt=Mqtt(writes=("stadspuls/v1/canary/readings",))),
     "simulator": Access(mqtt=Mqtt(writes=DEVICE_TOPICS)),
     "grafana": Access(database_role="grafana"),
     # The commands that a person types: imports, migrations, replays, a look at any topic.

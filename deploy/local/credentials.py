@@ -21,15 +21,17 @@ from deploy.local.ports import LOOPBACK
 from deploy.local.processes import replace_file
 
 SCRAM_ITERATIONS = 4096
+PRIVACY_KEY = "privacy/hash-key"
+"""The key of the hashes that stand for payloads with personal fields: the store's only."""
 MOSQUITTO_ITERATIONS = 101
 """Mosquitto's own default; the passwords are 192 random bits, so that slow hashing would protect nothing more."""
 
 
 def secret_names() -> list[str]:
-    """Every password of a stack: "mqtt/<service>", "kafka/<service>", "database/<role>"."""
+    """Every secret of a stack: "mqtt/<service>", "kafka/<service>", "database/<role>", and the privacy key."""
     names = [f"mqtt/{service}" for service, access in ACCESS.items() if access.mqtt]
     names += [f"kafka/{service}" for service, access in ACCESS.items() if access.kafka]
-    names += ["kafka/broker", "kafka/controller"]
+    names += ["kafka/broker", "kafka/controller", PRIVACY_KEY]
     return names + [f"database/{role}" for role in (*DATABASE_ROLES, SUPERUSER)]
 
 
@@ -54,15 +56,16 @@ def write_env_files(run: RunDirectory, passwords: Mapping[str, str], ports: Mapp
         "DATABASE_NAME": database,
         "API_HOST": LOOPBACK,
         "API_PORT": ports["api"],
+        "CANARY_API_ADDRESS": f"http://{LOOPBACK}:{ports['api']}",
     }
-    _write_env(run.env / "common.env", common)
+    write_env(run.env / "common.env", common)
     for service in ACCESS:
-        _write_env(
+        write_env(
             run.env / f"{service}.env",
             {**service_environment(service, passwords), "METRICS_PORT": ports.get(f"metrics/{service}", 0)},
         )
     admin = {"DATABASE_USER": SUPERUSER, "DATABASE_PASSWORD": passwords[f"database/{SUPERUSER}"]}
-    _write_env(run.env / "admin.env", admin)
+    write_env(run.env / "admin.env", admin)
 
 
 def service_environment(service: str, passwords: Mapping[str, str]) -> dict[str, str]:
@@ -75,6 +78,8 @@ def service_environment(service: str, passwords: Mapping[str, str]) -> dict[str,
         settings |= {"KAFKA_USERNAME": service, "KAFKA_PASSWORD": passwords[f"kafka/{service}"]}
     if access.database_role:
         settings |= {"DATABASE_USER": access.database_role, "DATABASE_PASSWORD": passwords[f"database/{access.database_role}"]}
+    if service == "store":
+        settings["PRIVACY_HASH_KEY"] = passwords[PRIVACY_KEY]
     return settings
 
 
@@ -112,7 +117,8 @@ def kafka_users(passwords: Mapping[str, str]) -> Iterable[tuple[str, str]]:
     return [*users, ("broker", passwords["kafka/broker"])]
 
 
-def _write_env(path: Path, settings: Mapping[str, object]) -> None:
+def write_env(path: Path, settings: Mapping[str, object]) -> None:
+    """An env file, mode 0600, of settings without their prefix."""
     replace_file(path, "".join(f"STADSPULS_{name}={value}\n" for name, value in settings.items()))
 
 

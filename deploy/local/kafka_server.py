@@ -65,8 +65,10 @@ def super_users() -> str:
     return ";".join(f"User:{name}" for name in ["broker", "controller", *people])
 
 
-def configuration(folder: Path, port: int, controller_port: int, passwords: Mapping[str, str]) -> str:
-    """`server.properties` of the one node."""
+def configuration(
+    log_folder: Path, port: int, controller_port: int, passwords: Mapping[str, str], *, host: str = LOOPBACK, listen: str = LOOPBACK
+) -> str:
+    """`server.properties` of the one node, which clients know as `host` and which listens on the address `listen`."""
     scram, plain = (
         "org.apache.kafka.common.security.scram.ScramLoginModule",
         "org.apache.kafka.common.security.plain.PlainLoginModule",
@@ -75,9 +77,9 @@ def configuration(folder: Path, port: int, controller_port: int, passwords: Mapp
     settings = {
         **BROKER_SETTINGS,
         "super.users": super_users(),
-        "log.dirs": str(folder / "log"),
-        "listeners": f"CLIENT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
-        "advertised.listeners": f"CLIENT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
+        "log.dirs": str(log_folder),
+        "listeners": f"CLIENT://{listen}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
+        "advertised.listeners": f"CLIENT://{host}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
         "listener.security.protocol.map": "CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT",
         "inter.broker.listener.name": "CLIENT",
         "controller.listener.names": "CONTROLLER",
@@ -98,7 +100,7 @@ def prepare(run: RunDirectory, java: str, jars: Path, port: int, controller_port
     """Writes the node's files and formats its storage the first time; returns how to start it."""
     folder = run.server_folder("kafka")
     properties = folder / "server.properties"
-    replace_file(properties, configuration(folder, port, controller_port, passwords), owner=run.account)
+    replace_file(properties, configuration(folder / "log", port, controller_port, passwords), owner=run.account)
     users = sorted(user for user, _ in kafka_users(passwords))
     _format_storage(run, java, jars, properties, passwords, users)
     uid, gid = run.account or (None, None)
@@ -191,15 +193,15 @@ def rights() -> list[Right]:
     return found
 
 
-async def grant(port: int, passwords: Mapping[str, str], wanted: Iterable[Right] | None = None) -> None:
-    """Makes the access rules; making one again changes nothing. `UserError` when Kafka refuses one."""
+async def grant(bootstrap: str, user: str, password: str, wanted: Iterable[Right] | None = None) -> None:
+    """Makes the access rules, as a super user; making one again changes nothing. `UserError` when Kafka refuses one."""
     admin = AIOKafkaAdminClient(
-        bootstrap_servers=f"{LOOPBACK}:{port}",
+        bootstrap_servers=bootstrap,
         client_id="stadspuls-set-up",
         security_protocol="SASL_PLAINTEXT",
         sasl_mechanism="SCRAM-SHA-512",
-        sasl_plain_username="operator",
-        sasl_plain_password=passwords["kafka/operator"],
+        sasl_plain_username=user,
+        sasl_plain_password=password,
     )
     await admin.start()
     try:

@@ -18,7 +18,7 @@ def prepare(run: RunDirectory, program: str, port: int, passwords: Mapping[str, 
     """Writes the broker's files; returns how to start it."""
     folder = run.server_folder("mosquitto")
     files = {
-        "mosquitto.conf": configuration(folder, port, LIMITS_FILE.read_text()),
+        "mosquitto.conf": configuration(f"{port} {LOOPBACK}", folder, folder, LIMITS_FILE.read_text()),
         "passwords": password_file(passwords),
         "acl": acl_file(),
     }
@@ -38,12 +38,12 @@ def prepare(run: RunDirectory, program: str, port: int, passwords: Mapping[str, 
     )
 
 
-def configuration(folder: Path, port: int, limits: str) -> str:
-    """`mosquitto.conf`: where it listens and where its files lie, then the limits that Compose has too."""
-    return f"""listener {port} {LOOPBACK}
+def configuration(listener: str, folder: Path, data: Path, limits: str) -> str:
+    """`mosquitto.conf`: where it listens ("port address") and where its files lie, then the limits that Compose has too."""
+    return f"""listener {listener}
 password_file {folder}/passwords
 acl_file {folder}/acl
-persistence_location {folder}/
+persistence_location {data}/
 
 {limits}"""
 

@@ -15,7 +15,11 @@ RETENTION = "15d"
 def prepare(run: RunDirectory, program: str, port: int, metrics_ports: Mapping[str, int]) -> ProcessSpec:
     """Writes the scrape configuration; returns how to start it. `metrics_ports` maps a service to where it shows its metrics."""
     folder = run.server_folder("prometheus")
-    replace_file(folder / "prometheus.yml", configuration(metrics_ports), owner=run.account)
+    replace_file(
+        folder / "prometheus.yml",
+        configuration({service: f"{LOOPBACK}:{port}" for service, port in metrics_ports.items()}),
+        owner=run.account,
+    )
     uid, gid = run.account or (None, None)
     return ProcessSpec(
         name="prometheus",
@@ -36,11 +40,11 @@ def prepare(run: RunDirectory, program: str, port: int, metrics_ports: Mapping[s
     )
 
 
-def configuration(metrics_ports: Mapping[str, int]) -> str:
+def configuration(addresses: Mapping[str, str]) -> str:
     """One scrape job, a target per service, the service's name as its label."""
     targets = "".join(
-        f"      - targets: ['{LOOPBACK}:{port}']\n        labels: {{service: '{service}'}}\n"
-        for service, port in sorted(metrics_ports.items())
+        f"      - targets: ['{address}']\n        labels: {{service: '{service}'}}\n"
+        for service, address in sorted(addresses.items())
     )
     head = f"global:\n  scrape_interval: {SCRAPE_INTERVAL}\n"
     return f"{head}scrape_configs:\n  - job_name: stadspuls\n    static_configs:\n{targets}" if targets else head

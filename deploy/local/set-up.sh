@@ -2,7 +2,7 @@
 # Makes a Debian or Ubuntu machine ready: the programs that the local stack starts, the virtual environment, Kafka's jars.
 #
 #   deploy/local/set-up.sh run       what the stack, the demo and `make check` need
-#   deploy/local/set-up.sh test      also what the whole test suite needs (a browser, promtool)
+#   deploy/local/set-up.sh test      also what the whole test suite needs (a browser, promtool, Compose's check)
 #
 # Called by the Makefile. Does only what is missing, so that a second call takes a second. Installs programs itself as root or
 # with sudo that asks no password; otherwise it says in one line what to install.
@@ -29,6 +29,7 @@ missing_packages() {
   if [ "$purpose" = test ]; then
     has promtool || echo prometheus
     has chromium || echo chromium
+    has docker-compose || docker compose version >/dev/null 2>&1 || echo docker-compose  # only checks a file, without an engine
   fi
 }
 

@@ -22,7 +22,7 @@ from deploy.local import kafka_server, mosquitto_server, postgres_server, promet
 from deploy.local.credentials import load_or_make_secrets, write_env_files
 from deploy.local.kafka_jars import kafka_jars
 from deploy.local.layout import RunDirectory
-from deploy.local.ports import choose_ports
+from deploy.local.ports import LOOPBACK, choose_ports
 from deploy.local.processes import Engine, EngineChoice, ProcessSpec, read_desired, read_state, write_desired
 from deploy.local.programs import Programs
 from deploy.local.stopping import STOP_SECONDS
@@ -121,7 +121,7 @@ async def _fill_servers(prepared: Prepared, engine: EngineChoice, assumed: Engin
     finally:
         await connection.close()
     await postgres_server.create_database(port, passwords, postgres_server.DATABASE, chosen)
-    await kafka_server.grant(prepared.ports["kafka"], passwords)
+    await kafka_server.grant(f"{LOOPBACK}:{prepared.ports['kafka']}", "operator", passwords["kafka/operator"])
     return chosen
 
 

@@ -188,7 +188,9 @@ def test_the_mqtt_rights_name_each_user_once() -> None:
 
 
 def test_mosquitto_lets_nobody_in_without_a_name_and_listens_on_loopback_only() -> None:
-    settings = lines_of(mosquitto_server.configuration(Path("/run/m"), 1885, mosquitto_server.LIMITS_FILE.read_text()))
+    settings = lines_of(
+        mosquitto_server.configuration("1885 127.0.0.1", Path("/run/m"), Path("/run/m"), mosquitto_server.LIMITS_FILE.read_text())
+    )
     assert settings["allow_anonymous"] == "false"
     assert settings["listener"] == "1885 127.0.0.1"
     assert settings["persistence"] == "true"
@@ -224,7 +226,7 @@ def test_postgres_keeps_what_it_committed_and_listens_on_loopback_only() -> None
 
 
 def test_prometheus_scrapes_every_service_it_is_told() -> None:
-    text = prometheus_server.configuration({"store": 20001, "api": 20002})
+    text = prometheus_server.configuration({"store": "127.0.0.1:20001", "api": "127.0.0.1:20002"})
     assert "targets: ['127.0.0.1:20001']" in text
     assert "service: 'store'" in text
 
