@@ -13,7 +13,7 @@ from ingest.decode import DECODER_VERSION, Decoded, address_of, decode_message
 from ingest.envelopes import envelope_of
 from ingest.envelopes.uplink import Address
 from ingest.privacy import keyed_hash
-from ingest.store.records import header_texts, original_size_and_hash, raw_message, stand_in
+from ingest.store.records import TOO_LARGE_HEADER, header_texts, original_size_and_hash, raw_message, stand_in
 from ingest.store.work import Group, PartitionWork, Work, account_of
 from models.domain.failures import DeadLetterReason, InvalidMessage
 from models.domain.message import RawMessage
@@ -127,7 +127,8 @@ class Decoding:
             index=index,
             source=sensor_id or f"{UNREGISTERED}:{_envelope_name(message.mqtt_topic)}",
             key=record.key,
-            headers=header_texts(record),
+            # A stub's header has the plain hash of the whole payload, by which a personal one could be guessed.
+            headers={name: text for name, text in header_texts(record).items() if not (private and name == TOO_LARGE_HEADER)},
             content_hash=keyed_hash(message.payload, self._privacy_key) if private else content_hash,
             payload_length=length,
         )
