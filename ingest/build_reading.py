@@ -25,27 +25,36 @@ ACCEPTED_PAST = timedelta(days=45)
 """As long as raw messages are kept: older readings could not be decoded again."""
 ACCEPTED_FUTURE = timedelta(minutes=5)
 
+FIELDS_OF_A_READING = frozenset({"observed_at", "channel", "seq"})
 _BOUND_ERRORS = frozenset({"greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number"})
 _TYPE_WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}
 
 
 @dataclass(frozen=True, slots=True)
 class KindFields:
-    """What a kind's reading type says about its fields, looked up once per process and not once per reading."""
+    """What a kind's reading type says about its fields, looked up once per process and not once per reading.
+
+    `in_single` and `in_list` are all fields that a reading of our own JSON may have, alone in its message and in a list.
+    """
 
     kind: SensorKind
     measured: frozenset[str]
     derived: frozenset[str]
     text: frozenset[str]
+    in_single: frozenset[str]
+    in_list: frozenset[str]
 
 
 def _fields_of(kind: SensorKind) -> KindFields:
     quantities = kind.reading_type.quantities()
+    measured = frozenset(name for name, quantity in quantities.items() if not quantity.derived)
     return KindFields(
         kind=kind,
-        measured=frozenset(name for name, quantity in quantities.items() if not quantity.derived),
+        measured=measured,
         derived=frozenset(name for name, quantity in quantities.items() if quantity.derived),
         text=frozenset(column.name for column in kind.columns() if column.sql_type == "text"),
+        in_single=measured | FIELDS_OF_A_READING | {"v", "kind"},
+        in_list=measured | FIELDS_OF_A_READING,
     )
 
 

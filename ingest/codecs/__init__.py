@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from ingest.codecs.codec import Codec
 from ingest.codecs.decentlab_dl_mbx import DECENTLAB_DL_MBX
+from ingest.codecs.dragino_ldds75 import DRAGINO_LDDS75
 from ingest.codecs.milesight_em310_udl import MILESIGHT_EM310_UDL
 
 CODECS: tuple[Codec, ...] = (
     MILESIGHT_EM310_UDL,
     DECENTLAB_DL_MBX,
+    DRAGINO_LDDS75,
 )
 
 __all__ = ["CODECS", "codec_by_name"]

@@ -43,7 +43,7 @@ class Codec:
 
     `products` are the "brand/model" ids that LoRaWAN's device repository has for it. `decode(frame, f_port)` is pure; it gives one
     `DecodedFields` per reading, none for a frame without any (device information), and raises `InvalidMessage` and
-    nothing else. `example` is a published frame with its port.
+    nothing else. `example` is a frame in hex and its port.
     """
 
     name: str

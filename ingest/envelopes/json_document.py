@@ -66,7 +66,7 @@ def moment(value: Any, name: str) -> datetime:
         parsed = datetime.fromisoformat(value)
         if parsed.tzinfo is None:
             raise schema(f"{name} {shown(value)} has no time zone: end it with Z or an offset such as +01:00")
-        return parsed.astimezone(UTC)
+        return parsed if parsed.tzinfo is UTC else parsed.astimezone(UTC)
     except (ValueError, OverflowError):
         raise schema(f"{name} must be a time like 2026-11-22T10:00:00Z, not {shown(value)}") from None
 

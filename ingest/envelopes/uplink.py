@@ -1,17 +1,18 @@
-"""What an envelope is and what it hands on: who sent the message, and either a device's bytes or our own JSON readings."""
+"""What an envelope is and what it hands on: who sent the message, and either a device's bytes or our own JSON readings.
+
+Named tuples, because one of each is made for every message."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from models.domain.reading import TimeSource
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceFrame:
+class DeviceFrame(NamedTuple):
     """The bytes that a device sent, out of a network server's envelope.
 
     `observed_at` is the network server's or else the gateway's time; None if the envelope has neither. `product` is
@@ -29,8 +30,7 @@ class DeviceFrame:
     unknown_fields: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class OwnReport:
+class OwnReport(NamedTuple):
     """Our own JSON: one kind and its readings as they came, nothing in them checked yet. With `single` the one reading is
     the whole document, and so has the message's own fields too."""
 
@@ -41,16 +41,14 @@ class OwnReport:
     unknown_fields: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """Who sent a message, as the registry knows it, and what was in the envelope."""
 
     sensor_id: str
     uplink: DeviceFrame | OwnReport
 
 
-@dataclass(frozen=True, slots=True)
-class NoReading:
+class NoReading(NamedTuple):
     """A message of a known form that never carries a reading: a join, a status, an acknowledgement."""
 
     event: str

@@ -7,11 +7,13 @@ from models.sensor_kinds.canary import CANARY
 from models.sensor_kinds.container_fill import CONTAINER_FILL
 from models.sensor_kinds.kind import Column, SensorKind
 from models.sensor_kinds.traffic_flow import TRAFFIC_FLOW
+from models.sensor_kinds.transformer_load import TRANSFORMER_LOAD
 
 SENSOR_KINDS: tuple[SensorKind, ...] = (
     CONTAINER_FILL,
     TRAFFIC_FLOW,
     BRIDGE_STATE,
+    TRANSFORMER_LOAD,
     CANARY,
 )
 

@@ -1,0 +1,1 @@
+"""Tests of the decoders and of what else ingest does without servers."""
