@@ -55,14 +55,14 @@ async def send_history(simulation: Simulation, sink: Sink, stop: asyncio.Event, 
     stream = simulation.stream
     expected = simulation.expected_history_messages()
     while stream.next_hour_s < stream.history_to_s and not stop.is_set():
-        first = Position(max(stream.next_hour_s, stream.history_from_s), simulation.position.sent)
         again_until = simulation.intent
-        beyond_s = min(first.hour_s + _HOURS_AT_ONCE * HOUR_S, stream.history_to_s)
-        simulation.intend(max(Position(beyond_s), again_until, key=lambda position: (position.hour_s, position.sent)))
+        first_s = max(stream.next_hour_s, stream.history_from_s)
+        beyond_s = min(first_s + _HOURS_AT_ONCE * HOUR_S, stream.history_to_s)
+        simulation.intend(Position(max(beyond_s, again_until.hour_s)))
         while stream.next_hour_s < beyond_s and not stop.is_set():
             hour = stream.next_hour()
-            await _publish(hour, first.sent if hour.start_s == first.hour_s else 0, len(hour.messages), sink)
-            _book(simulation, hour, first.sent if hour.start_s == first.hour_s else 0, len(hour.messages), again_until)
+            await _publish(hour, 0, len(hour.messages), sink)
+            _book(simulation, hour, 0, len(hour.messages), again_until)
             on_progress(Progress("history", _sent(simulation), expected, hour.start_s + HOUR_S))
         await sink.drain()
         simulation.confirm(Position(stream.next_hour_s))

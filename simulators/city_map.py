@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -48,6 +49,7 @@ class CityMap:
     bridges: tuple[BridgeSite, ...]
 
 
+@lru_cache(maxsize=4)
 def build_city_map(seed: int, bridges: int = 25) -> CityMap:
     """The map of the city with this seed."""
     rng = np.random.default_rng([seed, 101])

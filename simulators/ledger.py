@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import IntEnum
 from pathlib import Path
@@ -78,7 +79,11 @@ class PublisherLedger:
 
 def read_ledger(path: Path) -> PublisherLedger:
     """What `write` wrote."""
-    stored = json.loads(path.read_text(encoding="utf-8"))
+    return ledger_from_json(json.loads(path.read_text(encoding="utf-8")))
+
+
+def ledger_from_json(stored: Mapping[str, Any]) -> PublisherLedger:
+    """The ledger whose `as_json` this is."""
     by_kind = {kind: KindLedger(**part) for kind, part in stored["by_kind"].items()}
     return PublisherLedger(by_kind, stored["possibly_sent_twice"])
 

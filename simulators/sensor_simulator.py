@@ -32,7 +32,7 @@ class CitySizes:
     container_days: float = 60
     traffic_days: float = 14
     bridge_days: float = 2
-    transformer_days: float = 14
+    transformer_days: float = 7
 
 
 @dataclass(frozen=True, slots=True)

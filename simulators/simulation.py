@@ -17,10 +17,11 @@ from models.domain.failures import UserError
 from models.sensor_kinds import kind_by_name
 from simulators.city import SimulatedCity
 from simulators.faults import DEFAULT_RATES
-from simulators.ledger import PublisherLedger, read_ledger, replace_file
+from simulators.ledger import PublisherLedger, ledger_from_json, replace_file
 from simulators.sensor_simulator import CitySizes, as_utc_text
 from simulators.stream import CityStream
 from simulators.truth import DAY_S, TruthWriter
+from simulators.waste import WasteSimulator
 
 STATE_FILE = "simulation.json"
 LEDGER_FILE = "ledger.json"
@@ -62,6 +63,10 @@ class Simulation:
     ledger: PublisherLedger
     position: Position
     intent: Position
+    _confirmed: dict[str, Any] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._confirmed = self.ledger.as_json()
 
     @property
     def history_is_sent(self) -> bool:
@@ -81,13 +86,14 @@ class Simulation:
         return round(total)
 
     def intend(self, until: Position) -> None:
-        """Remembers what is about to be sent."""
+        """Remembers what is about to be sent; the ledger stays as it was confirmed."""
         self.intent = until
         self._write_state()
 
     def confirm(self, until: Position) -> None:
-        """Remembers what the broker has, and writes ledger."""
+        """Remembers what the broker has, with the ledger up to there, and writes the ledger for others to read."""
         self.position = self.intent = until
+        self._confirmed = self.ledger.as_json()
         self._write_state()
         self.write_ledger()
 
@@ -104,14 +110,17 @@ class Simulation:
 
     def flush_truth(self) -> None:
         """Writes the truth of everything made so far."""
-        self.truth.flush(self.city_emptyings())
-
-    def city_emptyings(self) -> Any:
-        """The emptyings that happened in this simulation, from its waste simulator."""
-        return next(simulator.emptyings for simulator in self.stream.simulators if hasattr(simulator, "emptyings"))
+        self.truth.flush(
+            [item for simulator in self.stream.simulators if isinstance(simulator, WasteSimulator) for item in simulator.emptyings]
+        )
 
     def _write_state(self) -> None:
-        state = {**self.settings.as_json(), "position": asdict(self.position), "intent": asdict(self.intent)}
+        state = {
+            **self.settings.as_json(),
+            "position": asdict(self.position),
+            "intent": asdict(self.intent),
+            "ledger": self._confirmed,
+        }
         replace_file(self.folder / STATE_FILE, json.dumps(state, indent=1) + "\n")
 
 
@@ -127,7 +136,7 @@ def open_simulation(folder: Path, settings: SimulationSettings, *, stated: froze
         stream = CityStream(city, settings.faults, truth)
         start = Position(stream.history_from_s)
         return Simulation(folder, settings, city, stream, truth, PublisherLedger(), start, start)
-    kept, position, intent = stored
+    kept, position, intent, ledger = stored
     for name in sorted(stated):
         if kept.as_json()[name] != settings.as_json()[name]:
             raise UserError(
@@ -138,12 +147,10 @@ def open_simulation(folder: Path, settings: SimulationSettings, *, stated: froze
     truth = TruthWriter(folder / TRUTH_FOLDER)
     stream = CityStream(city, kept.faults, truth)
     stream.skip_to(position.hour_s, truth_from_s=position.hour_s // DAY_S * DAY_S)
-    ledger_file = folder / LEDGER_FILE
-    ledger = read_ledger(ledger_file) if ledger_file.exists() else PublisherLedger()
     return Simulation(folder, kept, city, stream, truth, ledger, position, intent)
 
 
-def _read_state(folder: Path) -> tuple[SimulationSettings, Position, Position] | None:
+def _read_state(folder: Path) -> tuple[SimulationSettings, Position, Position, PublisherLedger] | None:
     path = folder / STATE_FILE
     if not path.exists():
         return None
@@ -152,6 +159,6 @@ def _read_state(folder: Path) -> tuple[SimulationSettings, Position, Position] |
         settings = SimulationSettings(
             state["seed"], datetime.fromisoformat(state["now"]), CitySizes(**state["sizes"]), dict(state["faults"])
         )
-        return settings, Position(**state["position"]), Position(**state["intent"])
+        return settings, Position(**state["position"]), Position(**state["intent"]), ledger_from_json(state["ledger"])
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not the state of a simulation ({error}): remove the folder to begin again") from error
