@@ -155,6 +155,27 @@ class StoreSettings(Settings):
     )
 
 
+class PlanSettings(Settings):
+    """When `plan` makes plans, how long it searches, and what it weighs. Money is euro."""
+
+    plan_hour: int = Field(4, ge=0, le=23, description="Local hour from which the day's coming plan is made")
+    plan_weekdays: str = Field("mon|tue|wed|thu|fri", description="Days on which trucks collect")
+    plan_seconds: float = Field(6, gt=0, le=3600, description="Seconds of search per fraction")
+    plan_iterations: int = Field(0, ge=0, description="Iterations of search per fraction, so that plans repeat; 0: only seconds count")
+    plan_seed: int = Field(1, ge=0, description="Seed of the search")
+    plan_required_probability: float = Field(
+        0.25, gt=0, le=1, description="A container that overflows before the next chance with at least this probability must be collected"
+    )
+    plan_overflow_cost: float = Field(200, ge=0, description="What one overflowing container costs the city")
+    plan_room_cost: float = Field(5, ge=0, description="What emptying a container early wastes, were it empty")
+    plan_load_quantile: float = Field(0.75, gt=0, lt=1, description="Trucks are loaded with this quantile of the levels")
+    plan_stale_hours: float = Field(36, gt=0, description="A level older than this does not decide: the fixed schedule does")
+    plan_unknown_level: float = Field(0.6, ge=0, le=1, description="Level counted on for a container without usable data")
+    plan_service_duration_s: int = Field(150, ge=0, description="Seconds at a container whose own are not registered")
+    plan_weight_kg_per_l: float = Field(0.1, gt=0, description="Weight of a litre in a container, where trucks have a load limit")
+    plan_poll_seconds: float = Field(5, gt=0, description="How often the service looks for requests and for the day's plan")
+
+
 class MetricsSettings(Settings):
     """Where a service shows its Prometheus metrics."""
 

@@ -75,7 +75,7 @@ class CostedSchedule(DomainType):
 
 class CollectionPlan(DomainType):
     """A plan of one day, district ("*" = all) and fraction. `revision` counts from 1; `check_failures` is empty when the
-    independent checker found nothing wrong."""
+    independent checker found nothing wrong. `verdict` is one sentence on whether this or the fixed schedule was better and is kept."""
 
     plan_date: date
     district: str
@@ -89,6 +89,7 @@ class CollectionPlan(DomainType):
     decisions: tuple[ContainerDecision, ...]
     fixed_schedule: CostedSchedule | None
     check_failures: tuple[str, ...]
+    verdict: str = ""
 
     @property
     def distance_m(self) -> int:

@@ -45,10 +45,15 @@ class Bundle:
         return tuple(item for item in kept if item[0] <= item[1])
 
 
+def is_wanted(stop: Stop) -> bool:
+    """Whether the search needs to see a stop: it must be served, or serving it may pay."""
+    return stop.must_be_served or (not stop.forbidden and stop.prize > 0)
+
+
 def bundled(problem: Problem) -> list[Bundle]:
-    """All stops that are not forbidden, each in exactly one bundle."""
+    """All wanted stops, each in exactly one bundle."""
     limit = _limit(problem)
-    alone = [Bundle((stop,)) for stop in problem.stops if not stop.forbidden and not stop.must_be_served]
+    alone = [Bundle((stop,)) for stop in problem.stops if is_wanted(stop) and not stop.must_be_served]
     by_place: dict[tuple[object, ...], list[Stop]] = defaultdict(list)
     for stop in problem.stops:
         if stop.must_be_served:

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 import pyvrp
 
 from models.domain.failures import UserError
+from processors.routing.bundles import is_wanted
 from processors.routing.contradictions import clock
 from processors.routing.engine import EngineModel, build
+from processors.routing.last_insertions import with_last_insertions
 from processors.routing.problem import DisposalSite, Problem, Stop, Truck
 from processors.routing.schedule import timed_route
 from processors.routing.search import Budget, Searched, search
@@ -50,16 +52,16 @@ class Infeasible(UserError):
 def solve(problem: Problem, stopping: Stopping, seed: int = 0) -> Solution:
     """The best plan found. Raises `Infeasible` naming stops when the required ones do not all fit."""
     began = time.monotonic()
-    served = [stop for stop in problem.stops if not stop.forbidden]
-    if not served or not problem.trucks:
-        return _solution(problem, [], seed, 0)
+    if not any(is_wanted(stop) for stop in problem.stops) or not problem.trucks:
+        return solution_of(problem, [], seed, 0)
     deadline = None if stopping.seconds is None else began + stopping.seconds
     model = build(problem)
     searched = _searched(model, Budget(stopping.iterations, deadline), seed)
     for found in searched.bests:
         routes = _routes(problem, model, found)
         if routes is not None:
-            return _solution(problem, routes, seed, searched.iterations)
+            routes = with_last_insertions(problem, routes, route_cost)
+            return solution_of(problem, routes, seed, searched.iterations)
     raise _infeasible(problem, searched, model)
 
 
@@ -140,9 +142,13 @@ def _tour(model: EngineModel, route: pyvrp.Route) -> list[Stop | DisposalSite]:
     return tour
 
 
-def _solution(problem: Problem, routes: Sequence[PlannedRoute], seed: int, iterations: int) -> Solution:
+def solution_of(
+    problem: Problem, routes: Sequence[PlannedRoute], seed: int, iterations: int, stops: Sequence[Stop] | None = None
+) -> Solution:
+    """Routes added up into a solution of a problem, or of a selection of stops on its roads with its trucks."""
+    stops = problem.stops if stops is None else stops
     visited = {node for route in routes for node in route.stops}
-    unserved = [stop for stop in problem.stops if stop.node not in visited]
+    unserved = [stop for stop in stops if stop.node not in visited]
     return Solution(
         routes=tuple(sorted(routes, key=lambda route: route.truck_id)),
         unserved=tuple(stop.node for stop in unserved),

@@ -1,0 +1,78 @@
+"""One day of the whole city, pure: judges every container, shares the trucks out, and gives each fraction what it plans from."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from models.domain.failures import UserError
+from models.domain.forecast import InflowForecast
+from models.domain.registry import Depot, DisposalSite, FixedCollection, Thing, Truck
+from processors.plan.calendar import chances, collection_weekdays, is_due
+from processors.plan.fleet import trucks_by_fraction
+from processors.plan.judgement import Judgement, judge
+from processors.plan.planner import FractionDay
+from runtime.settings import PlanSettings
+
+
+@dataclass(frozen=True, eq=False)
+class CityInputs:
+    """What the registry and the forecasts say, at one moment. `containers` are things of type container."""
+
+    containers: tuple[Thing, ...]
+    forecasts: Mapping[str, InflowForecast]
+    depots: tuple[Depot, ...]
+    disposal_sites: tuple[DisposalSite, ...]
+    trucks: tuple[Truck, ...]
+    fixed_lines: tuple[FixedCollection, ...]
+
+
+def fraction_days(inputs: CityInputs, day: date, settings: PlanSettings, zone: ZoneInfo) -> list[FractionDay]:
+    """One per fraction that has containers, in alphabetical order. Raises `UserError` when the registry lacks what plans need."""
+    _complete(inputs)
+    when = chances(day, inputs.trucks, collection_weekdays(settings.plan_weekdays), zone)
+    judged: dict[str, list[Judgement]] = defaultdict(list)
+    for container in sorted(inputs.containers, key=lambda item: item.thing_id):
+        if container.fraction is not None:
+            judged[container.fraction].append(judge(container, inputs.forecasts.get(container.thing_id), when, settings))
+    due = {line.container_id for line in inputs.fixed_lines if is_due(line, day)}
+    wanted = {fraction: sum(item.load_l for item in items if _wanted(item, due)) for fraction, items in judged.items()}
+    fraction_of = {container.thing_id: str(container.fraction) for container in inputs.containers}
+    trucks = trucks_by_fraction(inputs.trucks, inputs.fixed_lines, fraction_of, wanted)
+    return [
+        FractionDay(
+            fraction=fraction,
+            when=when,
+            judgements=tuple(items),
+            trucks=tuple(trucks[fraction]),
+            fleet=inputs.trucks,
+            depots=inputs.depots,
+            disposal_sites=inputs.disposal_sites,
+            fixed_lines=tuple(line for line in inputs.fixed_lines if fraction_of.get(line.container_id) == fraction),
+        )
+        for fraction, items in sorted(judged.items())
+    ]
+
+
+def _wanted(judged: Judgement, due: set[str]) -> bool:
+    if not judged.usable:
+        return judged.container.thing_id in due
+    return judged.required or judged.prize > 0
+
+
+def _complete(inputs: CityInputs) -> None:
+    missing = [
+        name
+        for name, found in (
+            ("containers", inputs.containers),
+            ("trucks", inputs.trucks),
+            ("a depot", inputs.depots),
+            ("a disposal site", inputs.disposal_sites),
+        )
+        if not found
+    ]
+    if missing:
+        raise UserError(f"a plan needs {', '.join(missing)}: import them with `stadspuls registry import`")

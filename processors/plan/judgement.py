@@ -1,0 +1,96 @@
+"""What a forecast says about going to a container now: how full it will be, how likely it overflows before the next chance, and
+what going now is worth. Pure; called once per container and plan.
+
+The prize of a container is the overflow that going now avoids, against waiting for the next chance, minus the value of the room
+that is still in it: an emptying of a half full container throws half an emptying away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from models.domain.forecast import InflowForecast
+from models.domain.registry import Thing
+from models.fill_forecast.overlay import level_quantiles, overflow_probability
+from processors.plan.calendar import Chances
+from runtime.settings import PlanSettings
+
+STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A container on the planned day. Without usable data the probabilities are None and `why_unusable` says why."""
+
+    container: Thing
+    level: float | None
+    level_observed_at: datetime | None
+    level_at_collection: float
+    load_l: int
+    overflow_before: float | None
+    """P(overflow before a truck can come on the planned day)."""
+    overflow_by_next: float | None
+    """P(overflow before the next chance, if nobody comes on the planned day)."""
+    prize: float
+    required: bool
+    doubtful: bool = False
+    why_unusable: str | None = None
+
+    @property
+    def usable(self) -> bool:
+        return self.why_unusable is None
+
+
+def judge(container: Thing, forecast: InflowForecast | None, when: Chances, settings: PlanSettings) -> Judgement:
+    """The judgement of one container for the planned day."""
+    unusable = _why_unusable(forecast, when, settings)
+    if forecast is None or unusable is not None:
+        level = settings.plan_unknown_level
+        return Judgement(
+            container=container,
+            level=forecast.level_at_cutoff if forecast else None,
+            level_observed_at=forecast.level_observed_at if forecast else None,
+            level_at_collection=level,
+            load_l=round(level * (container.capacity_l or 0)),
+            overflow_before=None,
+            overflow_by_next=None,
+            prize=0.0,
+            required=False,
+            why_unusable=unusable,
+        )
+    today = max(when.today, forecast.cutoff)
+    levels = level_quantiles(forecast, at=[today])
+    column = levels.levels[:, 0]
+    median = float(np.interp(0.5, levels.quantiles, column))
+    load = float(np.interp(settings.plan_load_quantile, levels.quantiles, column))
+    before = overflow_probability(forecast, today)
+    by_next = overflow_probability(forecast, max(when.next_latest, forecast.cutoff))
+    prize = settings.plan_overflow_cost * (by_next - before) - settings.plan_room_cost * (1 - median)
+    return Judgement(
+        container=container,
+        level=forecast.level_at_cutoff,
+        level_observed_at=forecast.level_observed_at,
+        level_at_collection=median,
+        load_l=round(load * (container.capacity_l or 0)),
+        overflow_before=before,
+        overflow_by_next=by_next,
+        prize=max(0.0, round(prize, 2)),
+        required=by_next >= settings.plan_required_probability,
+        doubtful=forecast.data_grade == "doubtful",
+    )
+
+
+def _why_unusable(forecast: InflowForecast | None, when: Chances, settings: PlanSettings) -> str | None:
+    """Half a sentence on why the forecast must not decide; None when it may."""
+    if forecast is None:
+        return "there is no forecast"
+    if forecast.data_grade == STALE:
+        return "its data are too old"
+    if when.today - forecast.level_observed_at > timedelta(hours=settings.plan_stale_hours) + timedelta(days=1):
+        return "its last level is too old"
+    if when.next_latest > forecast.cutoff + timedelta(hours=forecast.horizon_hours[-1]):
+        return "its forecast does not reach the next chance"
+    return None
