@@ -7,13 +7,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
-from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 
 from runtime.clock import Clock
+from runtime.postgres import transient_errors
 from runtime.settings import CitySettings
-from storage.failures import transient_errors
 
 
 @dataclass(frozen=True)
@@ -23,10 +22,6 @@ class Backend:
     pool: Any
     clock: Clock
     city: CitySettings
-
-    @property
-    def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.city.city_timezone)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:

@@ -65,7 +65,7 @@ async def health(backend: BackendOf) -> Health:
         sentence=sentence,
         city_name=backend.city.city_name,
         city_timezone=backend.city.city_timezone,
-        plan_date=planned or _tomorrow(now, backend.zone),
+        plan_date=planned or _tomorrow(now, backend.city.zone),
         canary_age_s=age,
         canary_observed_at=newest,
         ledger=ledger,

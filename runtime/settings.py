@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -34,6 +35,11 @@ class CitySettings(Settings):
 
     city_name: str = Field("Almere", description="Name of the city, shown on every page")
     city_timezone: str = Field("Europe/Amsterdam", description="Time zone in which days and plans are counted")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone; `ZoneInfoNotFoundError` for a name that is none."""
+        return ZoneInfo(self.city_timezone)
 
 
 class MqttSettings(Settings):
@@ -161,10 +167,15 @@ class PlanSettings(Settings):
     plan_hour: int = Field(4, ge=0, le=23, description="Local hour from which the day's coming plan is made")
     plan_weekdays: str = Field("mon|tue|wed|thu|fri", description="Days on which trucks collect")
     plan_seconds: float = Field(6, gt=0, le=3600, description="Seconds of search per fraction")
-    plan_iterations: int = Field(0, ge=0, description="Iterations of search per fraction, so that plans repeat; 0: only seconds count")
+    plan_iterations: int = Field(
+        0, ge=0, description="Iterations of search per fraction, so that plans repeat; 0: only seconds count"
+    )
     plan_seed: int = Field(1, ge=0, description="Seed of the search")
     plan_required_probability: float = Field(
-        0.25, gt=0, le=1, description="A container that overflows before the next chance with at least this probability must be collected"
+        0.25,
+        gt=0,
+        le=1,
+        description="A container that overflows before the next chance with at least this probability must be collected",
     )
     plan_overflow_cost: float = Field(200, ge=0, description="What one overflowing container costs the city")
     plan_room_cost: float = Field(5, ge=0, description="What emptying a container early wastes, were it empty")
