@@ -96,8 +96,17 @@ def configuration(
     return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
-def prepare(run: RunDirectory, java: str, jars: Path, port: int, controller_port: int, passwords: Mapping[str, str]) -> ProcessSpec:
-    """Writes the node's files and formats its storage the first time; returns how to start it."""
+def prepare(
+    run: RunDirectory,
+    java: str,
+    jars: Path,
+    port: int,
+    controller_port: int,
+    passwords: Mapping[str, str],
+    *,
+    archive: Path | None = None,
+) -> ProcessSpec:
+    """Writes the node's files and formats its storage the first time; returns how to start it, with a class archive if given."""
     folder = run.server_folder("kafka")
     properties = folder / "server.properties"
     replace_file(properties, configuration(folder / "log", port, controller_port, passwords), owner=run.account)
@@ -107,7 +116,7 @@ def prepare(run: RunDirectory, java: str, jars: Path, port: int, controller_port
     return ProcessSpec(
         name="kafka",
         role="server",
-        argv=(*_java_command(java, jars, heap_megabytes=HEAP_MEGABYTES), "kafka.Kafka", str(properties)),
+        argv=(*_java_command(java, jars, heap_megabytes=HEAP_MEGABYTES, archive=archive), "kafka.Kafka", str(properties)),
         log=str(run.log("kafka")),
         port=port,
         working_directory=str(folder),
@@ -117,8 +126,10 @@ def prepare(run: RunDirectory, java: str, jars: Path, port: int, controller_port
     )
 
 
-def _java_command(java: str, jars: Path, *, heap_megabytes: int) -> list[str]:
-    heap = [f"-Xms{min(heap_megabytes, 256)}m", f"-Xmx{heap_megabytes}m", "-XX:+ExitOnOutOfMemoryError"]
+def _java_command(java: str, jars: Path, *, heap_megabytes: int, archive: Path | None = None) -> list[str]:
+    heap = [f"-Xms{min(heap_megabytes, 256)}m", f"-Xmx{heap_megabytes}m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"]
+    if archive is not None:
+        heap.append(f"-XX:SharedArchiveFile={archive}")
     logger = "-Dorg.slf4j.simpleLogger"
     logging = [
         f"{logger}.defaultLogLevel=warn",

@@ -55,6 +55,10 @@ class RunDirectory:
         return self.root / "secrets.json"
 
     @property
+    def engine_file(self) -> Path:
+        return self.root / "engine"
+
+    @property
     def set_up_lock(self) -> Path:
         return self.root / "set-up.lock"
 

@@ -188,19 +188,3 @@ async def drop_database(port: int, passwords: Mapping[str, str], name: str) -> N
         await connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
     finally:
         await connection.close()
-
-
-async def engine_of(port: int, passwords: Mapping[str, str], name: str) -> Engine | None:
-    """Which engine an existing database is on; None when there is no such database."""
-    connection = await connect(port, passwords)
-    try:
-        if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", name):
-            return None
-    finally:
-        await connection.close()
-    connection = await connect(port, passwords, name)
-    try:
-        found = await connection.fetchval("SELECT count(*) FROM pg_extension WHERE extname = 'timescaledb'")
-    finally:
-        await connection.close()
-    return "timescale" if found else "plain"

@@ -123,7 +123,7 @@ main() {
   fi
   # shellcheck disable=SC2046
   if can_install; then install_packages $(timescale_package); fi
-  "$venv/bin/python" -m deploy.local.kafka_jars
+  "$venv/bin/python" -m deploy.local.kafka_archive
 }
 
 main

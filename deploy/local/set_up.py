@@ -20,10 +20,11 @@ from typing import Any, TypeVar
 
 from deploy.local import kafka_server, mosquitto_server, postgres_server, prometheus_server, readiness
 from deploy.local.credentials import load_or_make_secrets, write_env_files
+from deploy.local.kafka_archive import archive_file
 from deploy.local.kafka_jars import kafka_jars
 from deploy.local.layout import RunDirectory
 from deploy.local.ports import LOOPBACK, choose_ports
-from deploy.local.processes import Engine, EngineChoice, ProcessSpec, read_desired, read_state, write_desired
+from deploy.local.processes import Engine, EngineChoice, ProcessSpec, read_desired, read_state, replace_file, write_desired
 from deploy.local.programs import Programs
 from deploy.local.stopping import STOP_SECONDS
 from models.domain.failures import UserError
@@ -35,6 +36,8 @@ SET_UP_COMMANDS: tuple[tuple[str, ...], ...] = (("migrate",), ("topics", "create
 """What must have run before services start."""
 
 PORT_NAMES = ("mosquitto", "kafka", "kafka-controller", "postgres", "prometheus", "api", *(f"metrics/{name}" for name in SERVICES))
+
+ENGINE_NAMES: dict[Engine, str] = {"timescale": "PostgreSQL with TimescaleDB", "plain": "PostgreSQL without TimescaleDB"}
 
 READY_SECONDS = 60.0
 
@@ -68,7 +71,12 @@ def server_specs(prepared: Prepared, report: Report) -> list[ProcessSpec]:
         return mosquitto_server.prepare(run, programs.mosquitto, ports["mosquitto"], passwords)
 
     def kafka() -> ProcessSpec:
-        return kafka_server.prepare(run, programs.java, kafka_jars(report), ports["kafka"], ports["kafka-controller"], passwords)
+        jars = kafka_jars(report)
+        archive = archive_file(programs.java, jars)
+        return kafka_server.prepare(
+            run, programs.java, jars, ports["kafka"], ports["kafka-controller"], passwords,
+            archive=archive if archive.exists() else None,
+        )  # fmt: skip
 
     def postgres() -> ProcessSpec:
         preload = programs.timescaledb_installed
@@ -88,41 +96,47 @@ def prometheus_specs(prepared: Prepared, report: Report) -> list[ProcessSpec]:
     return [prometheus_server.prepare(prepared.run, prepared.programs.prometheus, prepared.ports["prometheus"], metrics_ports)]
 
 
-def start_servers(
-    prepared: Prepared, specs: list[ProcessSpec], engine: EngineChoice, owner_pid: int | None, report: Report
-) -> None:
-    """Starts the supervisor with the servers, waits for them, and makes roles, database and rights."""
-    run = prepared.run
-    assumed: Engine = "plain" if engine == "plain" or not prepared.programs.timescaledb_installed else "timescale"
-    write_desired(run.desired_file, assumed, specs, owner_pid=owner_pid)
-    _start_supervisor(run)
-    wait_for(run, specs, report)
-    with step(report, "made roles, database and rights"):
-        chosen = in_thread(_fill_servers(prepared, engine, assumed))
-    if chosen != assumed:
-        wait_until_followed(run, write_desired(run.desired_file, chosen, specs, owner_pid=owner_pid))
-    names = {"timescale": "PostgreSQL with TimescaleDB", "plain": "PostgreSQL without TimescaleDB"}
-    report(f"the database is {names[chosen]}")
-
-
-async def _fill_servers(prepared: Prepared, engine: EngineChoice, assumed: Engine) -> Engine:
-    """Makes what the servers must hold. A database that exists keeps its engine; `UserError` when another is asked for."""
-    port, passwords = prepared.ports["postgres"], prepared.passwords
-    existing = await postgres_server.engine_of(port, passwords, postgres_server.DATABASE)
-    if existing is not None and engine not in ("auto", existing):
+def choose_engine(run: RunDirectory, programs: Programs, wanted: EngineChoice) -> Engine:
+    """The engine of a run directory: chosen at its first start, then kept. `UserError` when another, or a missing one, is asked for."""
+    kept = run.engine_file.read_text() if run.engine_file.exists() else None
+    if kept is not None and wanted not in ("auto", kept):
         raise UserError(
-            f"the database in {prepared.run.root} was made on the {existing} engine: use --engine {existing}, "
+            f"the database in {run.root} was made on the {kept} engine: use --engine {kept}, "
             "another run directory, or `stadspuls down --delete-data` first"
         )
-    chosen = existing or assumed
+    needs_extension = wanted == "timescale" or kept == "timescale"
+    if needs_extension and not programs.timescaledb_installed:
+        raise UserError(
+            "the TimescaleDB extension is not installed for this machine's PostgreSQL: install its package "
+            "(timescaledb-2-postgresql-NN, from the vendor's repository), or use --engine plain with a new run directory"
+        )
+    chosen: Engine = (
+        "timescale" if needs_extension or (wanted == "auto" and kept is None and programs.timescaledb_installed) else "plain"
+    )
+    replace_file(run.engine_file, chosen)
+    return chosen
+
+
+def start_servers(prepared: Prepared, specs: list[ProcessSpec], engine: Engine, owner_pid: int | None, report: Report) -> None:
+    """Starts the supervisor with the servers, waits for them, and makes roles, database and rights."""
+    run = prepared.run
+    write_desired(run.desired_file, engine, specs, owner_pid=owner_pid)
+    _start_supervisor(run)
+    wait_for(run, specs, report)
+    with step(report, f"made roles, rights and the database ({ENGINE_NAMES[engine]})"):
+        in_thread(_fill_servers(prepared, engine))
+
+
+async def _fill_servers(prepared: Prepared, engine: Engine) -> None:
+    """Makes what the servers must hold; what is there already stays."""
+    port, passwords = prepared.ports["postgres"], prepared.passwords
     connection = await postgres_server.connect(port, passwords)
     try:
         await postgres_server.make_roles(connection, passwords)
     finally:
         await connection.close()
-    await postgres_server.create_database(port, passwords, postgres_server.DATABASE, chosen)
+    await postgres_server.create_database(port, passwords, postgres_server.DATABASE, engine)
     await kafka_server.grant(f"{LOOPBACK}:{prepared.ports['kafka']}", "operator", passwords["kafka/operator"])
-    return chosen
 
 
 def _start_supervisor(run: RunDirectory) -> None:

@@ -48,11 +48,6 @@ def up(
     """
     check_names(services)
     programs = find_programs()
-    if engine == "timescale" and not programs.timescaledb_installed:
-        raise UserError(
-            "the TimescaleDB extension is not installed for this machine's PostgreSQL: install its package "
-            "(timescaledb-2-postgresql-NN, from the vendor's repository), or use --engine plain"
-        )
     run = prepare(run_dir)
     if run.data != run.root / "data":
         report(f"the servers' account cannot reach {run.root}: their data lies in {run.data}")
@@ -64,12 +59,13 @@ def up(
                 f"(supervisor pid {state.supervisor_pid}): `stadspuls status` shows it, `stadspuls down` stops it"
             )
         stop_leftovers(run, state, report)
+        chosen = set_up.choose_engine(run, programs, engine)
         try:
             prepared = set_up.prepare_run(run, programs)
             specs = set_up.server_specs(prepared, report)
             if prometheus if prometheus is not None else bool(services):
                 specs += set_up.prometheus_specs(prepared, report)
-            set_up.start_servers(prepared, specs, engine, owner_pid, report)
+            set_up.start_servers(prepared, specs, chosen, owner_pid, report)
             if services:
                 set_up.add_services(run, services, {}, report)
         except BaseException:

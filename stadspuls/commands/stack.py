@@ -108,9 +108,10 @@ def chosen_services(text: str) -> tuple[str, ...]:
 
 def summary(state: StackState, answers: dict[str, bool]) -> list[str]:
     """The lines of `status`: a head, a line per process, and what is missing or amiss."""
-    engine = {"timescale": "PostgreSQL with TimescaleDB", "plain": "PostgreSQL without TimescaleDB"}[state.engine]
+    from deploy.local.set_up import ENGINE_NAMES
+
     if state.alive:
-        lines = [f"Stadspuls runs in {state.run_dir} since {_local(state.started_at)} ({engine})"]
+        lines = [f"Stadspuls runs in {state.run_dir} since {_local(state.started_at)} ({ENGINE_NAMES[state.engine]})"]
     else:
         lines = [f"the supervisor of {state.run_dir} died: nothing is started again. Clean up with `stadspuls down`"]
     lines += ["", f"  {'name':<14} {'address':<22} {'since':<20} {'pid':>8} {'restarts':>8}  {'answers':<8} log"]
