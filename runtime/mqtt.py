@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.exception import MalformedPacket
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -190,10 +191,13 @@ class BatchingClient(Client):
         return code
 
     def _handle_other(self, command: int, body: bytes) -> MQTTErrorCode:
-        """CONNACK, SUBACK, PINGRESP, DISCONNECT and whatever else: as paho itself does it."""
+        """CONNACK, SUBACK, PINGRESP, DISCONNECT and whatever else: as paho itself does it (and with the same answer to nonsense)."""
         packet = self._in_packet
         packet["command"], packet["packet"], packet["remaining_length"], packet["pos"] = command, bytearray(body), len(body), 0
-        return self._packet_handle()
+        try:
+            return self._packet_handle()
+        except MalformedPacket:
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
 
     def acknowledge(self, mids: Iterable[int]) -> None:
         """Sends PUBACK for each of `mids`, in their order, in one write."""

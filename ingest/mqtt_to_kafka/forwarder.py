@@ -1,13 +1,15 @@
 """Between the MQTT connection and the Kafka writer: what arrives becomes records, what Kafka has is acknowledged.
 
-Every method is a callback of the event loop and only hands over. The bound of what is held is MQTT's Receive Maximum; reading
-stops when Kafka stays away and bytes, or QoS 0 messages that no window limits, pile up.
+Every method is a callback of the event loop and only hands over. What is held is bounded by MQTT's Receive Maximum, and by a limit of our
+own above which nothing is read: bytes, QoS 0 messages that no window limits, and brokers that overrun the window (Mosquitto 2.0.11 was
+measured to send a whole window more for each acknowledgement).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from ingest.mqtt_to_kafka.acknowledgements import AcknowledgementWindow
@@ -17,6 +19,7 @@ from runtime.clock import Clock
 from runtime.mqtt import DUP, Publish
 
 DROPPED_TOPIC = b"$SYS/broker/publish/messages/dropped"
+LONG_PAUSE_SECONDS = 5.0
 
 
 class Acknowledger(Protocol):
@@ -35,8 +38,11 @@ class Acknowledger(Protocol):
 class Holder(Protocol):
     """The part of the Kafka writer that the forwarder uses."""
 
-    held_messages: int
-    held_bytes: int
+    @property
+    def held_messages(self) -> int: ...
+
+    @property
+    def held_bytes(self) -> int: ...
 
     def add(self, records: Sequence[RawRecord]) -> None: ...
 
@@ -60,7 +66,7 @@ class Forwarder:
         self._limits = limits
         self._clock = clock
         self._window = AcknowledgementWindow()
-        self._reading = True
+        self._paused_at: datetime | None = None
         self._stopping = False
         self._broker_dropped = 0
         self._log = logs.get_logger()
@@ -104,19 +110,21 @@ class Forwarder:
         self.connection.pause_reading()
 
     def _hold_back(self) -> None:
+        """Pauses and resumes reading. That is daily work while a backlog drains, so only a long pause is told."""
         if self._stopping:
             return
         messages, size = self.writer.held_messages, self.writer.held_bytes
         limits = self._limits
-        if self._reading:
+        if self._paused_at is None:
             if messages > limits.max_held_messages or size > limits.max_held_bytes:
-                self._reading = False
-                self._log.warning("mqtt_reading_paused", held_messages=messages, held_bytes=size)
+                self._paused_at = self._clock.now()
                 self.connection.pause_reading()
         elif 2 * messages < limits.max_held_messages and 2 * size < limits.max_held_bytes:
-            self._reading = True
-            self._log.info("mqtt_reading_resumed", held_messages=messages, held_bytes=size)
+            seconds = (self._clock.now() - self._paused_at).total_seconds()
+            self._paused_at = None
             self.connection.resume_reading()
+            if seconds > LONG_PAUSE_SECONDS:
+                self._log.warning("mqtt_reading_was_paused", seconds=round(seconds, 1))
 
     def _about_the_broker(self, publish: Publish) -> bool:
         """Takes the broker's own count of dropped messages; True for anything that is about the broker."""

@@ -1,0 +1,1 @@
+"""Unit tests of `ingest.mqtt_to_kafka`."""
