@@ -20,13 +20,25 @@ class Partition(NamedTuple):
 class Record(Protocol):
     """The part of a Kafka record that is used (aiokafka's `ConsumerRecord` has it)."""
 
-    partition: int
-    offset: int
-    timestamp: int
-    """CreateTime, milliseconds since 1970."""
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    @property
+    def partition(self) -> int: ...
+
+    @property
+    def offset(self) -> int: ...
+
+    @property
+    def timestamp(self) -> int:
+        """CreateTime, milliseconds since 1970."""
+        ...
+
+    @property
+    def key(self) -> bytes | None: ...
+
+    @property
+    def value(self) -> bytes | None: ...
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
 
 
 class Span(NamedTuple):

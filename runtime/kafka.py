@@ -48,14 +48,15 @@ def make_producer(settings: KafkaSettings, *, client_id: str) -> AIOKafkaProduce
 def make_consumer(
     settings: KafkaSettings,
     *,
-    group_id: str,
+    group_id: str | None,
     group_instance_id: str | None,
     client_id: str,
     auto_offset_reset: OffsetReset = "none",
 ) -> AIOKafkaConsumer:
     """A consumer that commits nothing and jumps nowhere by itself: its user seeks to the offsets that are its own truth.
 
-    With a `group_instance_id` a restart within the session timeout causes no rebalance. To be subscribed and started.
+    With a `group_instance_id` a restart within the session timeout causes no rebalance; without a `group_id` it is a reader on its own.
+    To be subscribed and started.
     """
     return AIOKafkaConsumer(
         **connection_options(settings),

@@ -159,21 +159,27 @@ _COLUMNS = """letter_id, incarnation, source_partition, source_offset, source_in
     headers, payload, payload_length, content_hash, received_at, first_seen, attempts, replayed_at, outcome"""
 
 
+_OF_TOPIC = "({0}::text IS NULL OR mqtt_topic = {0} OR (right({0}, 1) = '#' AND starts_with(mqtt_topic, left({0}, -1))))"
+
+
 async def list_dead_letters(
     connection: asyncpg.Connection,
     *,
     reason: DeadLetterReason | None = None,
     source: str | None = None,
+    mqtt_topic: str | None = None,
     since: datetime | None = None,
     replayed: bool | None = None,
     limit: int = 100,
 ) -> list[DeadLetter]:
-    """The newest letters, newest first. `since` counts by first seen; `replayed` False: only those never replayed."""
+    """The newest letters, newest first. `since` counts by first seen; `replayed` False: only those never replayed; `mqtt_topic` is one
+    topic, or with a `#` at its end all that begin like it."""
     rows = await connection.fetch(
         f"""
         SELECT {_COLUMNS} FROM dead_letter
         WHERE ($1::text IS NULL OR reason = $1) AND ($2::text IS NULL OR source = $2)
           AND ($3::timestamptz IS NULL OR first_seen >= $3) AND ($4::boolean IS NULL OR (replayed_at IS NOT NULL) = $4)
+          AND {_OF_TOPIC.format("$6")}
         ORDER BY letter_id DESC LIMIT $5
         """,
         reason.value if reason else None,
@@ -181,6 +187,7 @@ async def list_dead_letters(
         since,
         replayed,
         limit,
+        mqtt_topic,
     )
     return [_letter(row) for row in rows]
 
@@ -206,6 +213,8 @@ async def letters_for_replay(
     *,
     reason: DeadLetterReason | None = None,
     source: str | None = None,
+    mqtt_topic: str | None = None,
+    since: datetime | None = None,
     letter_ids: Sequence[int] | None = None,
     after: ReplayCursor | None = None,
     limit: int = 500,
@@ -218,6 +227,7 @@ async def letters_for_replay(
         WHERE ($1::text IS NULL OR reason = $1) AND ($2::text IS NULL OR source = $2)
           AND ($3::bigint[] IS NULL OR letter_id = ANY ($3)) AND outcome IS DISTINCT FROM 'stored'
           AND ($4::uuid IS NULL OR (incarnation, source_partition, source_offset, source_index) > ($4, $5, $6, $7))
+          AND ($9::timestamptz IS NULL OR first_seen >= $9) AND {_OF_TOPIC.format("$10")}
         ORDER BY incarnation, source_partition, source_offset, source_index LIMIT $8
         """,
         reason.value if reason else None,
@@ -228,6 +238,8 @@ async def letters_for_replay(
         after.offset if after else 0,
         after.index if after else 0,
         limit,
+        since,
+        mqtt_topic,
     )
     return [_letter(row) for row in rows]
 
@@ -262,11 +274,18 @@ async def replays_of(connection: asyncpg.Connection, letter_id: int) -> list[Rep
     return [Replay(**dict(row)) for row in rows]
 
 
-async def dead_letter_counts(connection: asyncpg.Connection, *, since: datetime | None = None) -> dict[DeadLetterReason, int]:
-    """Letters per reason."""
+async def dead_letter_counts(
+    connection: asyncpg.Connection, *, mqtt_topic: str | None = None, since: datetime | None = None
+) -> dict[DeadLetterReason, int]:
+    """Letters per reason, the most frequent first."""
     rows = await connection.fetch(
-        "SELECT reason, count(*) AS letters FROM dead_letter WHERE ($1::timestamptz IS NULL OR first_seen >= $1) GROUP BY reason",
+        f"""
+        SELECT reason, count(*) AS letters FROM dead_letter
+        WHERE ($1::timestamptz IS NULL OR first_seen >= $1) AND {_OF_TOPIC.format("$2")}
+        GROUP BY reason ORDER BY letters DESC, reason
+        """,
         since,
+        mqtt_topic,
     )
     return {DeadLetterReason(row["reason"]): row["letters"] for row in rows}
 

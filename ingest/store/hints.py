@@ -38,6 +38,11 @@ class Hints:
         self._waiting: dict[tuple[str, str], datetime] = {}
         self._log = logs.get_logger()
 
+    @property
+    def waiting(self) -> int:
+        """Hints not sent yet."""
+        return len(self._waiting)
+
     def note(self, kind: str, readings: Iterable[Reading]) -> None:
         """The newest observation of each thing, unless it is older than the lateness window. Bounded by the number of things."""
         oldest = self._clock.now() - self._lateness

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from runtime.consumer_batch import Record
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TOO_LARGE_HEADER = "too_large"
+WITHHELD_HEADER = "withheld"
 
 
 def raw_message(record: Record) -> RawMessage:
@@ -22,13 +24,18 @@ def raw_message(record: Record) -> RawMessage:
     headers = dict(record.headers)
     try:
         mqtt_topic = headers["mqtt_topic"].decode()
-        received_at = _EPOCH + timedelta(microseconds=int(headers["received_at_us"]))
+        received_at = _moment(headers["received_at_us"])
     except (KeyError, ValueError, OverflowError) as error:
         raise InvalidMessage(
             DeadLetterReason.MALFORMED, f"the Kafka record has no usable headers mqtt_topic and received_at_us: {error!r}"
         ) from error
     if TOO_LARGE_HEADER in headers:
         raise _refused_stub(record)
+    if WITHHELD_HEADER in headers:
+        raise InvalidMessage(
+            DeadLetterReason.PRIVACY,
+            "the source is known to send personal fields and this payload could not be read to remove them: it was not passed on",
+        )
     return RawMessage(
         mqtt_topic,
         record.value or b"",
@@ -40,12 +47,18 @@ def raw_message(record: Record) -> RawMessage:
     )
 
 
+@lru_cache(maxsize=1024)
+def _moment(microseconds: bytes) -> datetime:
+    """Messages that MQTT delivered together carry the same moment."""
+    return _EPOCH + timedelta(microseconds=int(microseconds))
+
+
 def stand_in(record: Record) -> RawMessage:
     """A message made of whatever a record has, for the dead letter of one that `raw_message` refused. Never raises."""
     headers = dict(record.headers)
     topic = headers.get("mqtt_topic", record.key or b"")
     try:
-        received_at = _EPOCH + timedelta(microseconds=int(headers["received_at_us"]))
+        received_at = _moment(headers["received_at_us"])
     except (KeyError, ValueError, OverflowError):
         received_at = _EPOCH + timedelta(milliseconds=max(0, record.timestamp))
     return RawMessage(

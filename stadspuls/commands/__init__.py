@@ -6,10 +6,12 @@ from collections.abc import Callable
 
 import typer
 
-from stadspuls.commands import database, run, stack, topics
+from stadspuls.commands import database, dead_letters, ledger, run, stack, topics
 
 COMMAND_GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
     database.add_verbs,
+    dead_letters.add_verbs,
+    ledger.add_verbs,
     run.add_verbs,
     stack.add_verbs,
     topics.add_verbs,
