@@ -6,10 +6,10 @@ the same identity a conflict, which the caller turns into a dead letter. Nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -53,11 +53,13 @@ class AppendResult:
 def content_hash(reading: Reading) -> int:
     """A signed 64-bit hash of what was measured. Stable across processes and releases; a quantity that a later release adds
     does not change it, because absent values are left out."""
-    values = reading.__dict__
-    measured = {name: values[name] for name in reading.MEASURED_FIELDS if values[name] is not None}
-    return int.from_bytes(
-        blake2b(orjson.dumps(measured, option=orjson.OPT_SORT_KEYS), digest_size=8).digest(), "little", signed=True
-    )
+    return _hash(sorted(reading.MEASURED_FIELDS), reading.__dict__)
+
+
+def _hash(names: Sequence[str], values: dict[str, Any]) -> int:
+    """`names` are sorted; those that are absent in all readings of a batch may be left out."""
+    measured = {name: value for name in names if (value := values[name]) is not None}
+    return int.from_bytes(blake2b(orjson.dumps(measured), digest_size=8).digest(), "little", signed=True)
 
 
 async def append_readings(connection: asyncpg.Connection, kind: SensorKind, batch: Sequence[StoredReading]) -> AppendResult:
@@ -69,6 +71,8 @@ async def append_readings(connection: asyncpg.Connection, kind: SensorKind, batc
     if not connection.is_in_transaction():
         async with connection.transaction():
             return await append_readings(connection, kind, batch)
+    if not batch:
+        return AppendResult(0, 0, [])
     by_key: dict[tuple[str, datetime], StoredReading] = {}
     repeated: list[StoredReading] = []
     for item in batch:
@@ -77,9 +81,10 @@ async def append_readings(connection: asyncpg.Connection, kind: SensorKind, batc
             repeated.append(item)
     keys = sorted(by_key)
     rows = [by_key[key] for key in keys]
-    hashes = [content_hash(item.reading) for item in rows]
-    statement, build = _append_plan(kind)
-    left_out = [record[0] - 1 for record in await connection.fetch(statement, *build(rows, hashes))]
+    columns = _columns(kind, rows)
+    hashes = columns["content_hash"]
+    arguments, same = _arguments(columns)
+    left_out = [record[0] - 1 for record in await connection.fetch(_append_statement(kind, same), *arguments)]
     found = await _stored_hashes(connection, kind, [keys[index] for index in left_out])
 
     conflicting = {index for index in left_out if found[keys[index]] != hashes[index]}
@@ -87,7 +92,9 @@ async def append_readings(connection: asyncpg.Connection, kind: SensorKind, batc
     conflicts = [rows[index] for index in sorted(conflicting)]
     conflicts += [item for item in repeated if content_hash(item.reading) != hash_of[_key(item)]]
     stored = len(rows) - len(left_out)
-    await _advance_latest(connection, kind, [row for index, row in enumerate(rows) if index not in conflicting])
+    # Keys are sorted by time within a datastream, so the last one of each stays.
+    newest = {key[0]: index for index, key in enumerate(keys) if not conflicting or index not in conflicting}
+    await _advance_latest(connection, kind, columns, list(newest.values()))
     return AppendResult(stored, len(batch) - stored - len(conflicts), conflicts)
 
 
@@ -95,44 +102,66 @@ def _key(item: StoredReading) -> tuple[str, datetime]:
     return item.reading.datastream_id, item.reading.observed_at
 
 
-_Build = Callable[[list[StoredReading], list[int]], list[list[Any]]]
+def _columns(kind: SensorKind, rows: list[StoredReading]) -> dict[str, list[Any]]:
+    """The values of each of `reading_columns`. List comprehensions over plain dicts: this runs for every reading."""
+    values = [row.reading.__dict__ for row in rows]
+    sources = [row.source for row in rows]
+    quantities = {name: [item[name] for item in values] for name in _quantity_names(kind)}
+    names = sorted(name for name in kind.reading_type.MEASURED_FIELDS if quantities[name].count(None) < len(rows))
+    return {
+        "datastream_id": [item["datastream_id"] for item in values],
+        "thing_id": [item["thing_id"] for item in values],
+        "observed_at": [item["observed_at"] for item in values],
+        "received_at": [row.received_at for row in rows],
+        "time_source": [item["time_source"] for item in values],
+        **quantities,
+        "content_hash": [_hash(names, item) for item in values],
+        "source_partition": [source.partition for source in sources],
+        "source_offset": [source.offset for source in sources],
+        "source_index": [source.index for source in sources],
+        "decoder_version": [row.decoder_version for row in rows],
+        "registry_version": [row.registry_version for row in rows],
+    }
+
+
+_ALWAYS_ARRAYS = frozenset(("datastream_id", "thing_id", "observed_at", "received_at"))
+
+
+def _arguments(columns: dict[str, list[Any]]) -> tuple[list[Any], frozenset[str]]:
+    """Arguments for a statement, and the names of the columns that hold one value in all rows: those travel as that value, which
+    saves most of the encoding, since half of the quantities are absent from any one device's readings."""
+    same = frozenset(
+        name for name, values in columns.items() if name not in _ALWAYS_ARRAYS and values.count(values[0]) == len(values)
+    )
+    return [values[0] if name in same else values for name, values in columns.items()], same
 
 
 @cache
-def _append_plan(kind: SensorKind) -> tuple[str, _Build]:
-    """The statement that inserts and answers with the ordinals of the rows left out, and the builder of its arrays."""
+def _quantity_names(kind: SensorKind) -> tuple[str, ...]:
+    return tuple(column.name for column in kind.columns())
+
+
+def _given(columns: dict[str, str], same: frozenset[str]) -> tuple[str, str, str]:
+    """(arguments of unnest, its columns, the SELECT list in the order of `columns`)."""
+    types = {name: sql_type.removesuffix(" NOT NULL") for name, sql_type in columns.items()}
+    arrays = {name: f"${number}::{types[name]}[]" for number, name in enumerate(columns, 1) if name not in same}
+    values = [name if name in arrays else f"${number}::{types[name]}" for number, name in enumerate(columns, 1)]
+    return ", ".join(arrays.values()), ", ".join(arrays), ", ".join(values)
+
+
+@lru_cache(maxsize=1000)
+def _append_statement(kind: SensorKind, same: frozenset[str]) -> str:
+    """Inserts and answers with the ordinals of the rows left out."""
     columns = reading_columns(kind)
-    names = ", ".join(columns)
-    arrays = ", ".join(f"${number}::{_plain(sql_type)}[]" for number, sql_type in enumerate(columns.values(), 1))
-    statement = f"""
+    arrays, names, values = _given(columns, same)
+    return f"""
         WITH given AS MATERIALIZED (SELECT * FROM unnest({arrays}) WITH ORDINALITY AS given ({names}, ordinal)),
         stored AS (
-            INSERT INTO {kind.name} ({names}) SELECT {names} FROM given ORDER BY ordinal ON CONFLICT DO NOTHING
-            RETURNING datastream_id, observed_at
+            INSERT INTO {kind.name} ({", ".join(columns)}) SELECT {values} FROM given ORDER BY ordinal
+            ON CONFLICT DO NOTHING RETURNING datastream_id, observed_at
         )
         SELECT ordinal FROM given LEFT JOIN stored USING (datastream_id, observed_at) WHERE stored.datastream_id IS NULL
         """
-    from_reading = [column.name for column in kind.columns()]
-
-    def build(rows: list[StoredReading], hashes: list[int]) -> list[list[Any]]:
-        values = [row.reading.__dict__ for row in rows]
-        sources = [row.source for row in rows]
-        return [
-            [item["datastream_id"] for item in values],
-            [item["thing_id"] for item in values],
-            [item["observed_at"] for item in values],
-            [row.received_at for row in rows],
-            [item["time_source"] for item in values],
-            *([item[name] for item in values] for name in from_reading),
-            hashes,
-            [source.partition for source in sources],
-            [source.offset for source in sources],
-            [source.index for source in sources],
-            [row.decoder_version for row in rows],
-            [row.registry_version for row in rows],
-        ]
-
-    return statement, build
 
 
 async def _stored_hashes(
@@ -168,30 +197,25 @@ async def _stored_hashes(
     return found
 
 
-@cache
-def _latest_statement(kind: SensorKind) -> str:
+@lru_cache(maxsize=1000)
+def _latest_statement(kind: SensorKind, same: frozenset[str]) -> str:
     columns = latest_columns(kind)
-    names = ", ".join(columns)
-    arrays = ", ".join(f"${number}::{_plain(sql_type)}[]" for number, sql_type in enumerate(columns.values(), 1))
+    arrays, names, values = _given(columns, same)
     changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name != "datastream_id")
     return f"""
-        INSERT INTO {latest_table(kind)} AS latest ({names}) SELECT * FROM unnest({arrays}) ON CONFLICT (datastream_id)
-        DO UPDATE SET {changes} WHERE excluded.observed_at > latest.observed_at
+        INSERT INTO {latest_table(kind)} AS latest ({", ".join(columns)}) SELECT {values} FROM unnest({arrays}) AS given ({names})
+        ON CONFLICT (datastream_id) DO UPDATE SET {changes} WHERE excluded.observed_at > latest.observed_at
         """
 
 
-async def _advance_latest(connection: asyncpg.Connection, kind: SensorKind, rows: list[StoredReading]) -> None:
-    """Moves the newest reading of each datastream forward, never back. `rows` are sorted by key."""
-    newest = {row.reading.datastream_id: row for row in rows}
-    if not newest:
-        return
-    columns = [
-        [row.received_at for row in newest.values()]
-        if name == "received_at"
-        else [getattr(row.reading, name) for row in newest.values()]
-        for name in latest_columns(kind)
-    ]
-    await connection.execute(_latest_statement(kind), *columns)
+async def _advance_latest(
+    connection: asyncpg.Connection, kind: SensorKind, columns: dict[str, list[Any]], newest: list[int]
+) -> None:
+    """Moves the newest reading of each datastream forward, never back. `newest` are indices in order of datastreams."""
+    if newest:
+        chosen = {name: [columns[name][index] for index in newest] for name in latest_columns(kind)}
+        arguments, same = _arguments(chosen)
+        await connection.execute(_latest_statement(kind, same), *arguments)
 
 
 async def reading_history(
@@ -216,7 +240,3 @@ async def latest_readings(connection: asyncpg.Connection, kind: SensorKind) -> l
     """The newest reading (by `observed_at`) of each datastream: identity, received_at, time_source and quantities."""
     records: list[asyncpg.Record] = await connection.fetch(f"SELECT * FROM {latest_table(kind)} ORDER BY datastream_id")
     return records
-
-
-def _plain(sql_type: str) -> str:
-    return sql_type.removesuffix(" NOT NULL")

@@ -5,7 +5,7 @@ Assignments (sensor → datastream of a thing) and geometry are valid from and t
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -141,6 +141,19 @@ class FixedCollection(DomainType):
     every_weeks: Annotated[int, Field(ge=1, le=8)] = 1
     week_offset: Annotated[int, Field(ge=0, le=7)] = 0
     tour_position: Annotated[int, Field(ge=0)] = 0
+
+
+class MapFeature(DomainType):
+    """A street, canal, district or other line or area of the base map; streets are the road graph too.
+
+    `coordinates` are GeoJSON's (longitude first), `properties` what the file said, without id and type.
+    """
+
+    feature_id: Identifier
+    feature_type: str
+    geometry_type: Literal["LineString", "Polygon"]
+    coordinates: list[Any]
+    properties: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
 
 
 class SensorContext(DomainType):

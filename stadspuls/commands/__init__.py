@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import typer
 
-from stadspuls.commands import database, dead_letters, ledger, run, stack, topics
+from stadspuls.commands import database, dead_letters, ledger, registry, run, stack, topics
 
 COMMAND_GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
     database.add_verbs,
     dead_letters.add_verbs,
     ledger.add_verbs,
+    registry.add_verbs,
     run.add_verbs,
     stack.add_verbs,
     topics.add_verbs,

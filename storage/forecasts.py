@@ -1,0 +1,115 @@
+"""Forecasts and the emptyings that they rest on. The current forecast of a container is replaced; those that a decision used, and the
+nightly ones, are kept beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from models.domain.forecast import Emptying, InflowForecast
+
+_COLUMNS = (
+    "container_id",
+    "forecaster",
+    "forecaster_version",
+    "cutoff",
+    "known_at",
+    "level_at_cutoff",
+    "level_observed_at",
+    "level_after_emptying",
+    "data_grade",
+    "basis",
+    "quantiles",
+    "horizon_hours",
+    "inflow_quantiles",
+)
+_NAMES = ", ".join(_COLUMNS)
+_PARAMETERS = ", ".join(f"${number}" for number in range(1, len(_COLUMNS) + 1))
+_CHANGES = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "container_id")
+
+
+async def replace_current_forecast(connection: asyncpg.Connection, forecast: InflowForecast) -> None:
+    """Makes this the container's current forecast, unless the current one has a later cutoff."""
+    await replace_current_forecasts(connection, [forecast])
+
+
+async def replace_current_forecasts(connection: asyncpg.Connection, forecasts: Sequence[InflowForecast]) -> None:
+    """The same for many, in one pipelined round trip, in order of containers so that two writers cannot deadlock."""
+    await connection.executemany(
+        f"""
+        INSERT INTO forecast_current AS kept ({_NAMES}) VALUES ({_PARAMETERS})
+        ON CONFLICT (container_id) DO UPDATE SET {_CHANGES} WHERE excluded.cutoff >= kept.cutoff
+        """,
+        [_row(item) for item in sorted(forecasts, key=lambda item: item.container_id)],
+    )
+
+
+async def keep_forecast(connection: asyncpg.Connection, forecast: InflowForecast, kept_for: str = "nightly") -> None:
+    """Keeps a forecast for good: `kept_for` says why ("nightly", "plan"). Keeping the same again changes nothing."""
+    await connection.execute(
+        f"INSERT INTO forecast_kept ({_NAMES}, kept_for) VALUES ({_PARAMETERS}, ${len(_COLUMNS) + 1}) ON CONFLICT DO NOTHING",
+        *_row(forecast),
+        kept_for,
+    )
+
+
+async def current_forecast(connection: asyncpg.Connection, container_id: str) -> InflowForecast | None:
+    """The container's current forecast, or None."""
+    row = await connection.fetchrow(f"SELECT {_NAMES} FROM forecast_current WHERE container_id = $1", container_id)
+    return _forecast(row) if row else None
+
+
+async def current_forecasts(connection: asyncpg.Connection) -> list[InflowForecast]:
+    """All current forecasts, by container."""
+    return [_forecast(row) for row in await connection.fetch(f"SELECT {_NAMES} FROM forecast_current ORDER BY container_id")]
+
+
+async def kept_forecasts(
+    connection: asyncpg.Connection, *, since: datetime, until: datetime, kept_for: str = "nightly"
+) -> list[InflowForecast]:
+    """Kept forecasts with `since` ≤ cutoff < `until`, in order of cutoff and container; what scores look at."""
+    rows = await connection.fetch(
+        f"SELECT {_NAMES} FROM forecast_kept WHERE kept_for = $1 AND cutoff >= $2 AND cutoff < $3 ORDER BY cutoff, container_id",
+        kept_for,
+        since,
+        until,
+    )
+    return [_forecast(row) for row in rows]
+
+
+async def replace_emptyings(connection: asyncpg.Connection, container_id: str, since: datetime, found: Sequence[Emptying]) -> None:
+    """Replaces what was seen from `since` on (by `before`) with `found`. All of `found` must be of this container."""
+    await connection.execute("DELETE FROM emptying WHERE container_id = $1 AND emptied_before >= $2", container_id, since)
+    await connection.executemany(
+        """
+        INSERT INTO emptying AS kept (container_id, emptied_after, emptied_before, level_before, level_after)
+        VALUES ($1, $2, $3, $4, $5)
+        ON CONFLICT (container_id, emptied_before) DO UPDATE
+        SET emptied_after = excluded.emptied_after, level_before = excluded.level_before, level_after = excluded.level_after
+        """,
+        [(container_id, item.after, item.before, item.level_before, item.level_after) for item in found],
+    )
+
+
+async def emptyings(connection: asyncpg.Connection, container_id: str, since: datetime) -> list[Emptying]:
+    """Emptyings of a container with `before` ≥ `since`, in order of time."""
+    rows = await connection.fetch(
+        """
+        SELECT container_id, emptied_after AS after, emptied_before AS before, level_before, level_after FROM emptying
+        WHERE container_id = $1 AND emptied_before >= $2 ORDER BY emptied_before
+        """,
+        container_id,
+        since,
+    )
+    return [Emptying.model_validate(dict(row)) for row in rows]
+
+
+def _row(forecast: InflowForecast) -> list[Any]:
+    return [getattr(forecast, name) for name in _COLUMNS]
+
+
+def _forecast(row: asyncpg.Record) -> InflowForecast:
+    return InflowForecast.model_validate(dict(row))
