@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from annotated_types import Ge, Le
+from annotated_types import Ge, Gt, Le
 
 from models.sensor_kinds import kind_by_name
 from simulators.batch import NEVER_US, Batch, Floats, Ints, joined
@@ -229,10 +229,16 @@ def quantity_limits(kind: str) -> dict[str, tuple[float, float]]:
     limits = {}
     for name in found.reading_type.quantities():
         metadata = found.reading_type.model_fields[name].metadata
-        low = next((item.ge for item in metadata if isinstance(item, Ge)), -np.inf)
-        high = next((item.le for item in metadata if isinstance(item, Le)), np.inf)
-        limits[name] = (float(low), float(high))  # type: ignore[arg-type]  # limits of quantities are numbers
+        low = next((_number(item.ge) for item in metadata if isinstance(item, Ge)), -np.inf)
+        above = next((float(np.nextafter(_number(item.gt), np.inf)) for item in metadata if isinstance(item, Gt)), -np.inf)
+        high = next((_number(item.le) for item in metadata if isinstance(item, Le)), np.inf)
+        limits[name] = (max(low, above), high)
     return limits
+
+
+def _number(limit: Any) -> float:
+    """Limits of quantities are numbers; their type only says that they compare."""
+    return float(limit)
 
 
 _NONE = np.zeros(0, np.int64)
