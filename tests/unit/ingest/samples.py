@@ -10,6 +10,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from annotated_types import Ge
+
 from ingest.codecs import CODECS
 from models.domain.message import RawMessage
 from models.domain.registry import Assignment, ContainerGeometry, Sensor, SensorContext
@@ -156,9 +158,13 @@ def sensor_of(codec_name: str) -> str:
 
 
 def own_values(kind: SensorKind) -> dict[str, Any]:
-    """A possible value for each measured quantity of a kind."""
+    """A possible value for each measured quantity of a kind: its lowest where it has one."""
     possible: dict[str, Any] = {"double precision": 1.0, "integer": 1, "boolean": True, "text": "some text"}
-    return {column.name: possible[column.sql_type] for column in kind.columns() if not column.quantity.derived}
+    values = {column.name: possible[column.sql_type] for column in kind.columns() if not column.quantity.derived}
+    for name in values:
+        bounds = [bound.ge for bound in kind.reading_type.model_fields[name].metadata if isinstance(bound, Ge)]
+        values[name] = bounds[0] if bounds else values[name]
+    return values
 
 
 def registry() -> dict[str, SensorContext]:
