@@ -139,7 +139,7 @@ class ForecastSettings(Settings):
     )
     forecast_history_days: float = Field(90, ge=7, le=800, description="Days of readings that a forecast looks at")
     forecast_retry_seconds: float = Field(5, gt=0, description="Seconds to wait when the database is out of reach")
-    forecast_member: str = Field("", description="Static name in the consumer group, unique per replica; empty: none")
+    forecast_instance: str = Field("0", description="Which member of the consumer group this process is; each replica has its own")
 
 
 class StoreSettings(Settings):

@@ -86,21 +86,19 @@ def _biggest_of_each_window(candidates: IntArray, step: FloatArray, width: int) 
 
 
 def _joined(found: IntArray, times: FloatArray, reported: FloatArray) -> IntArray:
-    """Falls and reports as one list: a fall within six hours of a report, or two readings, is that report."""
+    """Falls and reports as one list of steps: a fall within six hours (or two readings) of a report is that report, seen where the
+    signal shows it; every other report counts at its own moment, every other fall where it is."""
     slots = np.searchsorted(times, reported, side="right") - 1
-    slots = slots[(slots >= 0) & (slots < len(times) - 1)]
-    near = np.array(
-        [bool(np.any((np.abs(times[i] - reported) <= 6 * HOUR) | (np.abs(times[i + 1] - reported) <= 6 * HOUR))) for i in found],
-        dtype=bool,
-    )
-    matched = {int(slot) for slot in slots}
-    for i in found[near] if len(found) else ():
-        close = [slot for slot in matched if abs(times[slot] - times[i]) <= 6 * HOUR + usual_interval(times)]
-        if close:
-            matched.remove(min(close, key=lambda slot: abs(slot - i)))
-            matched.add(int(i))
-    lonely = found[~near] if len(found) else found
-    return np.array(sorted(matched | {int(i) for i in lonely}), dtype=np.int64)
+    slots = np.unique(slots[(slots >= 0) & (slots < len(times) - 1)])
+    if not len(slots) or not len(found):
+        return np.union1d(slots, found).astype(np.int64)
+    reach = 6 * HOUR + usual_interval(times)
+    place = np.searchsorted(slots, found)
+    left, right = slots[np.maximum(place - 1, 0)], slots[np.minimum(place, len(slots) - 1)]
+    nearest = np.where(np.abs(found - left) <= np.abs(right - found), left, right)
+    matched = np.abs(times[nearest] - times[found]) <= reach
+    unseen = np.setdiff1d(slots, nearest[matched])
+    return np.union1d(unseen, found).astype(np.int64)
 
 
 def _gather(steps: IntArray, levels: FloatArray, width: int) -> Emptyings:

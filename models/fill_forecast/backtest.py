@@ -1,0 +1,192 @@
+"""A backtest: what the forecaster would have said on each day, with nothing but what was known then.
+
+Daily cutoffs in the last share of each container's time. The global model is refitted every so many days on the cases that had ended by
+then; members are weighed, and quantiles calibrated, on forecasts that it had made before and that had ended. To have such forecasts from
+the first day on, it starts some refits before the part that is scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.fill_forecast import members as simple
+from models.fill_forecast.calibration import WINDOW_DAYS, calibrated, offsets
+from models.fill_forecast.history import DAY, BoolArray, FloatArray, History, IntArray
+from models.fill_forecast.level_model import LevelModel, fit_level_model
+from models.fill_forecast.rows import Progress, Rows, build_rows
+from models.fill_forecast.weighing import combined, weigh
+
+_WARM_UP_REFITS = 4
+_WEIGHING_REFITS = 4
+FAST_RATE = 0.12
+"""Containers that usually get at least this share of themselves a day are "fast"."""
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestOptions:
+    """As the command takes them. `quantiles` rise and hold 0.5."""
+
+    origin_hour: int = 4
+    test_share: float = 0.25
+    horizon_days: int = 7
+    quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
+    refit_days: int = 45
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BacktestResult:
+    """The scored cases: all containers, all cutoffs of their test part, all horizons, whether their truth was read or not.
+
+    `forecasts[name]` are quantiles [row, quantile]; the first is the forecaster, the others baselines. `fast[row]` is the class of
+    the row's container, from its rates before its test part. `weights` tells the members' mean weights over all refits.
+    """
+
+    rows: Rows
+    forecasts: dict[str, FloatArray]
+    fast: BoolArray
+    weights: dict[str, float]
+
+
+FORECASTER = "forecaster"
+
+
+def backtest(
+    histories: Sequence[History],
+    options: BacktestOptions,
+    *,
+    plans: Sequence[FloatArray] | None = None,
+    progress: Progress = lambda done, total: None,
+) -> BacktestResult:
+    """Runs it. `plans[i]` are the planned collections of container i, past and future, as far as the forecaster is told; None means
+    that nothing is known about collections. Minutes for 30 containers and three years, one thread."""
+    nothing = [np.empty(0)] * len(histories)
+    rows = build_rows(
+        histories,
+        origin_hour=options.origin_hour,
+        horizon_days=options.horizon_days,
+        plans=nothing if plans is None else plans,
+        progress=lambda done, total: progress(done, 2 * total),
+    )
+    starts = np.array(
+        [history.times[0] + (1 - options.test_share) * (history.times[-1] - history.times[0]) for history in histories]
+    )
+    scored = rows.cutoff >= starts[rows.container]
+    group = _Groups(histories, rows, starts)
+    made = _roll(rows, scored, group, options, plans is not None, progress)
+    test = rows.of(scored)
+    forecasts = {FORECASTER: made.forecast[scored], **_baselines(rows, scored, options.quantiles, plans is not None)}
+    return BacktestResult(test, forecasts, group.fast[test.container], made.mean_weights)
+
+
+class _Groups:
+    """Fractions, among which weights and calibration are learnt, and the speed class, under which scores are printed."""
+
+    def __init__(self, histories: Sequence[History], rows: Rows, starts: FloatArray) -> None:
+        names = sorted({history.fraction for history in histories})
+        self.fraction: IntArray = np.array([names.index(history.fraction) for history in histories])
+        self.fast: BoolArray = np.zeros(len(histories), dtype=bool)
+        rate = rows.named("rate_28d")
+        for index in range(len(histories)):
+            before = (rows.container == index) & (rows.cutoff < starts[index])
+            if bool(before.any()):
+                self.fast[index] = float(np.nanmedian(rate[before])) >= FAST_RATE
+
+
+@dataclass(slots=True)
+class _Made:
+    forecast: FloatArray
+    mean_weights: dict[str, float]
+
+
+def _roll(rows: Rows, scored: BoolArray, group: _Groups, options: BacktestOptions, planned: bool, progress: Progress) -> _Made:
+    """Goes through the refits in time order; whatever is used at one of them had ended before it."""
+    quantiles = options.quantiles
+    first_scored = float(rows.cutoff[scored].min())
+    refits = first_scored + options.refit_days * DAY * np.arange(
+        -_WARM_UP_REFITS, np.ceil((rows.cutoff.max() - first_scored) / (options.refit_days * DAY)) + 1
+    )
+    simple_members = simple.MEMBERS_WITH_PLAN if planned else simple.MEMBERS_WITHOUT_PLAN
+    members = {name: np.full((len(rows), len(quantiles)), np.nan) for name in ("global model", *simple_members)}
+    forecast = np.full((len(rows), len(quantiles)), np.nan)
+    weighted: list[dict[str, float]] = []
+    for step, refit in enumerate(refits):
+        until = refit + options.refit_days * DAY
+        now = np.flatnonzero((rows.cutoff >= refit) & (rows.cutoff < until))
+        model = fit_level_model(rows.of(rows.resolved_by(refit)), quantiles, seed=options.seed + step)
+        _predict_members(rows, now, model, members, simple_members, quantiles)
+        past = (
+            (rows.cutoff >= refit - _WEIGHING_REFITS * options.refit_days * DAY) & (rows.cutoff < refit) & rows.resolved_by(refit)
+        )
+        for fraction in np.unique(group.fraction):
+            weighted += _weigh_fraction(rows, now, past, group.fraction == fraction, members, forecast, quantiles)
+        progress(len(refits) + step + 1, 2 * len(refits))
+    _calibrate(rows, forecast, scored, group, options)
+    return _Made(forecast, {name: float(np.mean([item[name] for item in weighted])) for name in members} if weighted else {})
+
+
+def _predict_members(
+    rows: Rows,
+    now: IntArray,
+    model: LevelModel | None,
+    members: dict[str, FloatArray],
+    simple_members: dict[str, simple.Member],
+    quantiles: tuple[float, ...],
+) -> None:
+    here = rows.of(now)
+    for name, member in simple_members.items():
+        members[name][now] = member(here, quantiles)
+    first_simple = next(iter(simple_members))
+    members["global model"][now] = members[first_simple][now] if model is None or not len(now) else model.predict(here)
+
+
+def _weigh_fraction(
+    rows: Rows,
+    now: IntArray,
+    past: BoolArray,
+    of_fraction: BoolArray,
+    members: dict[str, FloatArray],
+    forecast: FloatArray,
+    quantiles: tuple[float, ...],
+) -> list[dict[str, float]]:
+    used: list[dict[str, float]] = []
+    for horizon in np.unique(rows.horizon_days):
+        cell = of_fraction[rows.container] & (rows.horizon_days == horizon)
+        known, here = past & cell, now[cell[now]]
+        weights = weigh({name: values[known] for name, values in members.items()}, rows.truth[known], quantiles)
+        forecast[here] = combined({name: values[here] for name, values in members.items()}, weights)
+        used.append(weights)
+    return used
+
+
+def _calibrate(rows: Rows, forecast: FloatArray, scored: BoolArray, group: _Groups, options: BacktestOptions) -> None:
+    """Calibrates each scored cutoff on the uncalibrated forecasts that had ended in the 60 days before it."""
+    raw = forecast.copy()
+    for fraction in np.unique(group.fraction):
+        for horizon in np.unique(rows.horizon_days):
+            cell = np.flatnonzero((group.fraction[rows.container] == fraction) & (rows.horizon_days == horizon))
+            ended = cell[~np.isnan(raw[cell, 0]) & ~np.isnan(rows.truth[cell])]
+            ended = ended[np.argsort(rows.target_at[ended], kind="stable")]
+            times = rows.target_at[ended]
+            mine = cell[scored[cell]]
+            for cutoff in np.unique(rows.cutoff[mine]):
+                lately = ended[np.searchsorted(times, cutoff - WINDOW_DAYS * DAY) : np.searchsorted(times, cutoff, side="right")]
+                here = mine[rows.cutoff[mine] == cutoff]
+                moved = offsets(rows.truth[lately], raw[lately], options.quantiles)
+                forecast[here] = calibrated(raw[here], moved)
+
+
+def _baselines(rows: Rows, scored: BoolArray, quantiles: tuple[float, ...], planned: bool) -> dict[str, FloatArray]:
+    """Every baseline of the table, on the scored rows. With a plan those that can be told it are told it, and say so by their name."""
+    made: dict[str, FloatArray] = {}
+    for name, point in simple.POINT_BASELINES.items():
+        aware = planned and name in ("median rate", "weekday rate")
+        made[f"plan + {name}" if aware else name] = simple.with_own_errors(rows, point(rows), quantiles)[scored]
+    if planned:
+        made["plan + own empirical inflow"] = simple.own_inflow(rows.of(scored), quantiles)
+    for name, member in simple.DISTRIBUTION_BASELINES.items():
+        made[name] = member(rows.of(scored), quantiles)
+    return made

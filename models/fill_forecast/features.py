@@ -1,0 +1,303 @@
+"""What a global model sees of one container at one cutoff, and of one horizon: numbers that mean the same for every container.
+
+`state_at` looks only at what was observed by the cutoff. No container code, no place and no absolute date is among the features, so that a
+container that was never seen is a case like the others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.fill_forecast.history import DAY, HOUR, FloatArray, History, IntArray, usual_interval
+from models.fill_forecast.inflow import InflowCurve, hourly, inflow_curve
+from models.fill_forecast.suspects import FULL, jitter
+
+TAIL_DAYS = 120.0
+"""How much of a history before the cutoff counts."""
+
+OWN_LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
+_LAGS = 15
+_GRID_DAYS = 112
+
+STATE_NAMES: tuple[str, ...] = (
+    "level_last",
+    "level_robust",
+    "level_day_mean",
+    "level_gap_hours",
+    "since_emptying_hours",
+    "inflow_since_emptying",
+    *(f"rate_{days}d" for days in (1, 3, 7, 14, 28, 90)),
+    "daily_inflow_spread",
+    "level_before_emptying",
+    "residual",
+    "emptying_interval_days",
+    "emptyings_28d",
+    "share_full_28d",
+    "share_suspect_7d",
+    "jitter",
+    "level_steps",
+    "days_of_data",
+    *(f"lag_{lag}" for lag in (1, 2, 3, 4, 5, 6, 7, 14)),
+    "mean_56d",
+    "zero_share_56d",
+    "change_1d",
+)
+
+WINDOW_NAMES: tuple[str, ...] = (
+    "horizon_hours",
+    "weekday_cutoff",
+    "weekday_target",
+    "season_sin",
+    "season_cos",
+    "length_hours",
+    "lead_hours",
+    "collections",
+    "base",
+    "by_rate_7d",
+    "by_rate_28d",
+    "by_rate_90d",
+    "by_median_rate_90d",
+    "by_week_profile",
+    *(f"own_inflow_{level}" for level in OWN_LEVELS),
+    *(f"own_level_{level}" for level in OWN_LEVELS),
+    *(f"weekday_level_{level}" for level in OWN_LEVELS),
+    *(f"after_such_level_{level}" for level in OWN_LEVELS),
+    "after_such_level_count",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class State:
+    """One container at one cutoff: `values` in the order of STATE_NAMES, and what the window features are made from."""
+
+    cutoff: float
+    values: FloatArray
+    curve: InflowCurve
+    level: float
+    observed_at: float
+    hours: FloatArray
+    cumulative: FloatArray
+    daily_levels: FloatArray
+    """`daily_levels[k]`: last observed level k days before the cutoff, NaN where nothing was read within a day."""
+    rates: dict[int, float]
+    step: float
+    """The distance between neighbouring levels of a sensor that knows few of them, else 0."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Windows:
+    """Features [horizon, WINDOW_NAMES] and what simple members take from them."""
+
+    values: FloatArray
+
+    def column(self, name: str) -> FloatArray:
+        return self.values[:, WINDOW_NAMES.index(name)]
+
+    def block(self, prefix: str) -> FloatArray:
+        """The five OWN_LEVELS columns of one prefix."""
+        first = WINDOW_NAMES.index(f"{prefix}_{OWN_LEVELS[0]}")
+        return self.values[:, first : first + len(OWN_LEVELS)]
+
+
+def tail(history: History, cutoff: float, known_at: float) -> History:
+    """The seen part of a history within TAIL_DAYS before the cutoff."""
+    seen = history.seen(cutoff, known_at)
+    first = int(np.searchsorted(seen.times, cutoff - TAIL_DAYS * DAY))
+    collections = seen.collections[int(np.searchsorted(seen.collections, cutoff - TAIL_DAYS * DAY)) :]
+    known = None if seen.known is None else seen.known[first:]
+    return History(seen.container_id, seen.fraction, seen.times[first:], seen.levels[first:], known, collections)
+
+
+def state_at(history: History, cutoff: float, known_at: float) -> State | None:
+    """The state at a cutoff; None without a reading in the tail."""
+    seen = tail(history, cutoff, known_at)
+    if not len(seen.times):
+        return None
+    curve = inflow_curve(seen)
+    hours, cumulative = hourly(curve, days=TAIL_DAYS, end=cutoff)
+    daily = _daily_levels(seen, cutoff)
+    rates = {days: _rate(curve, cutoff, days) for days in (1, 3, 7, 14, 28, 90)}
+    steps = np.unique(seen.levels)
+    step = float(np.min(np.diff(steps))) if 2 <= len(steps) <= 12 and len(seen.levels) >= 30 else 0.0
+    values = np.array([*_level_values(seen, curve, cutoff), *rates.values(), *_usage_values(seen, curve, cutoff, daily, step)])
+    return State(cutoff, values, curve, curve.level_at_end(), float(curve.times[-1]), hours, cumulative, daily, rates, step)
+
+
+def windows_of(state: State, horizon_hours: FloatArray, collections: FloatArray, weekday_shift: float = 0.0) -> Windows:
+    """Features of targets `horizon_hours` after the cutoff, given the collections planned after it (absolute seconds, rising).
+
+    A window runs from the last collection before the target, or from the cutoff, to the target. `weekday_shift`: seconds that local
+    time is ahead of UTC.
+    """
+    targets = state.cutoff + horizon_hours * HOUR
+    planned = collections[collections > state.cutoff]
+    count = np.searchsorted(planned, targets, side="right")
+    begins = (
+        np.where(count > 0, planned[np.maximum(count - 1, 0)], state.cutoff)
+        if len(planned)
+        else np.full(len(targets), state.cutoff)
+    )
+    length = (targets - begins) / HOUR
+    base = np.where(count > 0, state.curve.residual, state.level)
+    profile = _profile_inflow(state, begins + weekday_shift, targets + weekday_shift)
+    own = _own_windows(state, begins, length)
+    local = np.array([state.cutoff, *targets]) + weekday_shift
+    weekday = np.floor(local / DAY + 3) % 7
+    season = 2 * np.pi * (targets / DAY % 365.25) / 365.25
+    own_levels = np.tile(_quantiles(state.daily_levels[:56, None], OWN_LEVELS)[:, 0], (len(targets), 1))
+    lagged = np.ceil(horizon_hours / 24).astype(np.int64)
+    same_weekday, after_such, such_count = _conditional_levels(state.daily_levels, lagged)
+    columns = [
+        horizon_hours,
+        np.full(len(targets), weekday[0]),
+        weekday[1:],
+        np.sin(season),
+        np.cos(season),
+        length,
+        (begins - state.cutoff) / HOUR,
+        count.astype(float),
+        base,
+        *(state.rates[days] * length / 24 for days in (7, 28, 90)),
+        _median_daily_inflow(state) * length / 24,
+        profile,
+        *own,
+        *own_levels.T,
+        *same_weekday,
+        *after_such,
+        such_count,
+    ]
+    return Windows(np.array(columns).T)
+
+
+def _level_values(seen: History, curve: InflowCurve, cutoff: float) -> list[float]:
+    last_day = curve.times > cutoff - DAY
+    since = float(curve.times[curve.emptyings.first_after[-1]]) if len(curve.emptyings) else np.nan
+    if not np.isnan(since):
+        last_day &= curve.times >= since
+    mean = float(curve.levels[last_day].mean()) if bool(last_day.any()) else float(curve.levels[-1])
+    first = int(curve.emptyings.first_after[-1]) if len(curve.emptyings) else 0
+    return [
+        float(seen.levels[-1]),
+        curve.level_at_end(),
+        mean,
+        (cutoff - float(seen.times[-1])) / HOUR,
+        (cutoff - since) / HOUR,
+        float(curve.cumulative[-1] - curve.cumulative[first]),
+    ]
+
+
+def _usage_values(seen: History, curve: InflowCurve, cutoff: float, daily: FloatArray, step: float) -> list[float]:
+    emptied = curve.times[curve.emptyings.first_after] if len(curve.emptyings) else np.empty(0)
+    recent28, recent7 = seen.times > cutoff - 28 * DAY, seen.times > cutoff - 7 * DAY
+    days = np.arange(cutoff - 28 * DAY, cutoff + 1, DAY)
+    inflow = np.diff(np.interp(days, curve.times, curve.cumulative)) if len(curve.times) > 1 else np.zeros(28)
+    known = daily[:56][~np.isnan(daily[:56])]
+    return [
+        float(inflow.std()),
+        float(np.median(curve.emptyings.level_before[-10:])) if len(emptied) else np.nan,
+        curve.residual,
+        float(np.median(np.diff(emptied[-10:]))) / DAY if len(emptied) > 1 else np.nan,
+        float(np.sum(emptied > cutoff - 28 * DAY)),
+        float(np.mean(seen.levels[recent28] >= FULL)) if bool(recent28.any()) else np.nan,
+        float(np.mean(curve.suspects[recent7])) if bool(recent7.any()) else np.nan,
+        jitter(seen.levels[recent28]),
+        step,
+        (cutoff - float(seen.times[0])) / DAY,
+        *(float(daily[lag]) for lag in (1, 2, 3, 4, 5, 6, 7, 14)),
+        float(known.mean()) if len(known) else np.nan,
+        float(np.mean(known < 0.02)) if len(known) else np.nan,
+        float(daily[0] - daily[1]),
+    ]
+
+
+def _rate(curve: InflowCurve, cutoff: float, days: int) -> float:
+    """Inflow per day over the last `days`, not negative."""
+    begin = max(cutoff - days * DAY, float(curve.times[0]))
+    seconds = float(curve.times[-1]) - begin
+    if seconds < 0.25 * DAY:
+        return max(0.0, curve.rate_per_day)
+    start = float(np.interp(begin, curve.times, curve.cumulative))
+    return max(0.0, (float(curve.cumulative[-1]) - start) / seconds * DAY)
+
+
+def _median_daily_inflow(state: State) -> float:
+    """The median of the daily inflows of the last 90 days, not negative."""
+    daily = np.diff(state.cumulative[-90 * 24 - 1 :: 24])
+    daily = daily[~np.isnan(daily)]
+    return max(0.0, float(np.median(daily))) if len(daily) >= 3 else state.rates[90]
+
+
+def _daily_levels(seen: History, cutoff: float) -> FloatArray:
+    moments = cutoff - np.arange(_GRID_DAYS) * DAY
+    slots = np.searchsorted(seen.times, moments, side="right") - 1
+    found = seen.levels[np.maximum(slots, 0)].astype(float)
+    tolerance = max(DAY / 4, min(DAY, 1.01 * usual_interval(seen.times)))
+    late = (slots < 0) | (moments - seen.times[np.maximum(slots, 0)] >= tolerance)
+    return np.where(late, np.nan, found)
+
+
+def _quantiles(samples: FloatArray, levels: tuple[float, ...]) -> FloatArray:
+    """Quantiles [level, column] along the first axis, NaN-aware (Hazen: a sample of n covers the middle of its n shares)."""
+    ordered = np.sort(samples, axis=0)
+    count = np.sum(~np.isnan(samples), axis=0)
+    position = np.clip(np.outer(levels, count) - 0.5, 0, np.maximum(count - 1, 0))
+    low = np.floor(position).astype(np.int64)
+    high = np.minimum(low + 1, np.maximum(count - 1, 0))
+    columns = np.arange(samples.shape[1])
+    share = position - low
+    result: FloatArray = ordered[low, columns] * (1 - share) + ordered[high, columns] * share
+    return result
+
+
+def _own_windows(state: State, begins: FloatArray, length: FloatArray) -> FloatArray:
+    """Quantiles [level, window] of the container's own inflow in windows of that length that start at the same hour of day."""
+    spans = np.maximum(1, np.round(length)).astype(np.int64)
+    hours = state.hours.astype(np.int64)
+    if len(hours) < 24:
+        return np.full((len(OWN_LEVELS), len(spans)), np.nan)
+    first = (np.floor(begins / HOUR).astype(np.int64) - hours[0]) % 24
+    days = np.arange((len(hours) + 23) // 24)
+    starts = first[None, :] + 24 * days[:, None]
+    ends = starts + spans[None, :]
+    inside = ends < len(hours)
+    last = len(hours) - 1
+    samples = np.where(inside, state.cumulative[np.minimum(ends, last)] - state.cumulative[np.minimum(starts, last)], np.nan)
+    return _quantiles(samples, OWN_LEVELS)
+
+
+def _profile_inflow(state: State, begins: FloatArray, targets: FloatArray) -> FloatArray:
+    """Expected inflow of each window by the weekday rates of the last eight weeks, hours of a day alike."""
+    hours, values = state.hours, state.cumulative
+    recent = hours * HOUR > state.cutoff - 56 * DAY
+    increments = np.diff(values[recent])
+    known = ~np.isnan(increments)
+    rate = state.rates[28] / 24
+    by_weekday = np.full(7, rate)
+    if known.sum() >= 14 * 24:
+        groups = np.floor(hours[recent][:-1][known] / 24 + 3).astype(np.int64) % 7
+        sums, sizes = np.bincount(groups, increments[known], 7), np.bincount(groups, minlength=7)
+        by_weekday = np.maximum(0.0, (sums + 24 * rate) / (sizes + 24))
+    days = np.concatenate([[0.0], np.cumsum(np.tile(by_weekday, 6))]) * 24
+    week_start = np.floor((begins / DAY + 3) / 7) * 7
+    grid = np.arange(len(days))
+
+    def at(moments: FloatArray) -> FloatArray:
+        inflow: FloatArray = np.interp(moments / DAY + 3 - week_start, grid, days)
+        return inflow
+
+    return at(targets) - at(begins)
+
+
+def _conditional_levels(daily: FloatArray, lagged: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """(same weekday as the target, after a level like the present one, how many of these): quantiles [level, horizon]."""
+    weeks = 7 * np.arange(1, 10)[:, None] - lagged[None, :]
+    usable = (weeks >= 0) & (weeks < 56)
+    same_weekday = np.where(usable, daily[np.clip(weeks, 0, _GRID_DAYS - 1)], np.nan)
+    later = np.arange(_GRID_DAYS)[:, None]
+    earlier = later + lagged[None, :]
+    inside = earlier < _GRID_DAYS
+    close = np.abs(daily[np.minimum(earlier, _GRID_DAYS - 1)] - daily[0]) <= 0.08
+    after = np.where(inside & close, daily[later], np.nan)
+    return _quantiles(same_weekday, OWN_LEVELS), _quantiles(after, OWN_LEVELS), np.sum(~np.isnan(after), axis=0).astype(float)

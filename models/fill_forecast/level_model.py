@@ -1,0 +1,101 @@
+"""Global models of the level at a target: gradient boosted trees over all containers, the horizon a feature, no container code.
+
+Where a sensor knows many levels: one quantile regression per quantile, on targets untied by half a step of noise (ties leave the
+quantile loss stuck at the commonest level). Where it knows few: the probability of each level, from which quantiles are read off exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+from models.fill_forecast.history import FloatArray
+from models.fill_forecast.rows import Rows
+
+_LARGEST_FIT = 60_000
+_LEAST_FIT = 500
+_FINE_STEP = 0.01
+_COARSE = 0.05
+"""Steps between levels from this on are coarse: few levels, many ties."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LevelModel:
+    """What was fitted at one moment. `classifier` is None where no sensor is coarse."""
+
+    quantiles: tuple[float, ...]
+    regressors: tuple[HistGradientBoostingRegressor, ...]
+    classifier: HistGradientBoostingClassifier | None
+    class_levels: FloatArray
+
+    def predict(self, rows: Rows) -> FloatArray:
+        """Quantiles [row, quantile] of the level, in order and within 0..1."""
+        features = rows.features()
+        raw = np.column_stack([regressor.predict(features) for regressor in self.regressors])
+        levels: FloatArray = np.clip(np.sort(raw, axis=1), 0.0, 1.0)
+        coarse = rows.named("level_steps") >= _COARSE
+        if bool(coarse.any()):
+            if self.classifier is not None:
+                levels[coarse] = self._coarse_quantiles(features[coarse])
+            step = rows.named("level_steps")[coarse][:, None]
+            levels[coarse] = np.clip(np.round(levels[coarse] / step) * step, 0.0, 1.0)
+        return levels
+
+    def _coarse_quantiles(self, features: FloatArray) -> FloatArray:
+        assert self.classifier is not None
+        cumulative = np.cumsum(self.classifier.predict_proba(features), axis=1)
+        last = len(self.class_levels) - 1
+        picked = [np.minimum((cumulative < quantile).sum(axis=1), last) for quantile in self.quantiles]
+        return np.column_stack([self.class_levels[index] for index in picked])
+
+
+def fit_level_model(rows: Rows, quantiles: Sequence[float], *, seed: int) -> LevelModel | None:
+    """Fits on rows whose truth is known; the caller answers for which these are. None when they are too few."""
+    known = ~np.isnan(rows.truth)
+    rows = rows.of(known)
+    if len(rows) < _LEAST_FIT:
+        return None
+    rng = np.random.default_rng(seed)
+    if len(rows) > _LARGEST_FIT:
+        rows = rows.of(np.sort(rng.choice(len(rows), _LARGEST_FIT, replace=False)))
+    features = rows.features()
+    step = rows.named("level_steps")
+    coarse = step >= _COARSE
+    untied = rows.truth + rng.uniform(-0.5, 0.5, len(rows)) * np.where(coarse, step, _FINE_STEP)
+    regressors = tuple(_regressor(quantile).fit(features, untied) for quantile in quantiles)
+    levels = np.unique(rows.truth[coarse])
+    classifier = None
+    if coarse.sum() >= _LEAST_FIT and 2 <= len(levels) <= 25:
+        classifier = _classifier().fit(features[coarse], np.searchsorted(levels, rows.truth[coarse]))
+    return LevelModel(tuple(quantiles), regressors, classifier, levels)
+
+
+def _regressor(quantile: float) -> HistGradientBoostingRegressor:
+    return HistGradientBoostingRegressor(
+        loss="quantile",
+        quantile=quantile,
+        max_iter=200,
+        learning_rate=0.06,
+        max_leaf_nodes=31,
+        min_samples_leaf=100,
+        l2_regularization=1.0,
+        max_bins=128,
+        early_stopping=False,
+        random_state=0,
+    )
+
+
+def _classifier() -> HistGradientBoostingClassifier:
+    return HistGradientBoostingClassifier(
+        max_iter=80,
+        learning_rate=0.08,
+        max_leaf_nodes=15,
+        min_samples_leaf=200,
+        l2_regularization=5.0,
+        max_bins=128,
+        early_stopping=False,
+        random_state=0,
+    )

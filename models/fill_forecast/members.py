@@ -1,0 +1,130 @@
+"""The simple members that are weighed beside the global model, and the baselines that both must beat.
+
+Each takes rows and gives quantiles [row, quantile] of the level. A point forecast gets its spread from the container's own past errors
+at that horizon: without it, it would have no interval and its pinball loss would only be half an absolute error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from models.fill_forecast.features import OWN_LEVELS
+from models.fill_forecast.history import DAY, FloatArray
+from models.fill_forecast.rows import Rows
+
+Quantiles = tuple[float, ...]
+Member = Callable[[Rows, Quantiles], FloatArray]
+
+
+def at_quantiles(own: FloatArray, quantiles: Quantiles) -> FloatArray:
+    """From the OWN_LEVELS of a distribution to other quantiles; beyond the outermost two the slope goes on."""
+    levels = np.array(OWN_LEVELS)
+    result = np.empty((len(own), len(quantiles)))
+    for column, quantile in enumerate(quantiles):
+        right = int(np.clip(np.searchsorted(levels, quantile), 1, len(levels) - 1))
+        share = (quantile - levels[right - 1]) / (levels[right] - levels[right - 1])
+        result[:, column] = own[:, right - 1] + share * (own[:, right] - own[:, right - 1])
+    return result
+
+
+def own_levels(rows: Rows, quantiles: Quantiles) -> FloatArray:
+    """Empirical quantiles of the container's own levels, eight weeks."""
+    return _filled(at_quantiles(rows.block("own_level"), quantiles), rows)
+
+
+def weekday_levels(rows: Rows, quantiles: Quantiles) -> FloatArray:
+    """Weekday climatology: its levels on the target's weekday, eight weeks."""
+    own = own_levels(rows, quantiles)
+    return _or(at_quantiles(rows.block("weekday_level"), quantiles), own)
+
+
+def after_such_levels(rows: Rows, quantiles: Quantiles) -> FloatArray:
+    """What its level was, as many days after it had been about where it is now."""
+    few = rows.named("after_such_level_count") < 5
+    found = at_quantiles(rows.block("after_such_level"), quantiles)
+    found[few] = np.nan
+    return _or(found, own_levels(rows, quantiles))
+
+
+def own_inflow(rows: Rows, quantiles: Quantiles) -> FloatArray:
+    """With the plan: what it stands at after the last collection, plus its own inflow of windows that long."""
+    level = rows.named("base")[:, None] + np.maximum(0.0, at_quantiles(rows.block("own_inflow"), quantiles))
+    return _or(np.clip(level, 0.0, 1.0), own_levels(rows, quantiles))
+
+
+MEMBERS_WITHOUT_PLAN: dict[str, Member] = {
+    "own levels": own_levels,
+    "weekday levels": weekday_levels,
+    "after such levels": after_such_levels,
+}
+MEMBERS_WITH_PLAN: dict[str, Member] = {
+    "own inflow": own_inflow,
+    "weekday levels": weekday_levels,
+}
+
+
+def persistence(rows: Rows) -> FloatArray:
+    """The last level read."""
+    return rows.named("level_last")
+
+
+def linear_since_emptying(rows: Rows) -> FloatArray:
+    """The line through the last emptying and now, continued."""
+    hours = rows.named("since_emptying_hours")
+    rate = np.where(hours >= 12, np.maximum(0.0, rows.named("inflow_since_emptying")) / np.maximum(hours, 1.0), np.nan)
+    rate = np.where(np.isnan(rate), rows.named("rate_28d") / 24, rate)
+    return np.clip(rows.named("level_robust") + rate * rows.named("horizon_hours"), 0.0, 1.0)
+
+
+def median_rate(rows: Rows) -> FloatArray:
+    """Level now plus the median daily inflow of 90 days; with a plan from its last collection on."""
+    return np.clip(rows.named("base") + rows.named("by_median_rate_90d"), 0.0, 1.0)
+
+
+def weekday_rate(rows: Rows) -> FloatArray:
+    """The same with the weekdays' mean inflow of eight weeks."""
+    return np.clip(rows.named("base") + rows.named("by_week_profile"), 0.0, 1.0)
+
+
+POINT_BASELINES: dict[str, Callable[[Rows], FloatArray]] = {
+    "persistence": persistence,
+    "linear since emptying": linear_since_emptying,
+    "median rate": median_rate,
+    "weekday rate": weekday_rate,
+}
+DISTRIBUTION_BASELINES: dict[str, Member] = {
+    "weekday climatology": weekday_levels,
+    "own empirical quantiles": own_levels,
+}
+
+
+def with_own_errors(rows: Rows, point: FloatArray, quantiles: Quantiles) -> FloatArray:
+    """A point forecast with the quantiles of the container's own errors at that horizon, of all forecasts resolved before the
+    cutoff's week began; the point itself where there are fewer than ten."""
+    result = np.repeat(point[:, None], len(quantiles), axis=1)
+    group = rows.container * 1000 + rows.horizon_days
+    for value in np.unique(group):
+        chosen = np.flatnonzero(group == value)
+        order = chosen[np.argsort(rows.cutoff[chosen], kind="stable")]
+        errors = rows.truth[order] - point[order]
+        weeks: FloatArray = np.floor(rows.cutoff[order] / (7 * DAY))
+        for week in np.unique(weeks):
+            known = errors[(rows.target_at[order] <= week * 7 * DAY) & ~np.isnan(errors)]
+            if len(known) >= 10:
+                here = order[np.asarray(weeks == week)]
+                result[here] = point[here][:, None] + np.quantile(known, quantiles)[None, :]
+    return np.clip(result, 0.0, 1.0)
+
+
+def _filled(levels: FloatArray, rows: Rows) -> FloatArray:
+    """Nothing read in eight weeks: anything between empty and full."""
+    unknown = np.isnan(levels).any(axis=1)
+    if bool(unknown.any()):
+        levels[unknown] = np.linspace(0.0, 1.0, levels.shape[1] + 2)[1:-1]
+    return levels
+
+
+def _or(levels: FloatArray, instead: FloatArray) -> FloatArray:
+    return np.where(np.isnan(levels).any(axis=1)[:, None], instead, levels)

@@ -1,0 +1,120 @@
+"""Forecast cases as rows: a container, a cutoff, a horizon, what was seen then, and the level that was read later.
+
+Rows are made once for all of a container's time; who may look at a row's truth is decided by `resolved_by`, never by where it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from models.fill_forecast.features import STATE_NAMES, WINDOW_NAMES, state_at, windows_of
+from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, History, IntArray, usual_interval
+
+Progress = Callable[[int, int], None]
+"""Called with (done, total)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """`state` [row, STATE_NAMES], `window` [row, WINDOW_NAMES], `container` an index, `cutoff` and `target_at` in seconds,
+    `truth` the level as observed at `target_at` (NaN: not read)."""
+
+    state: FloatArray
+    window: FloatArray
+    container: IntArray
+    cutoff: FloatArray
+    horizon_days: IntArray
+    target_at: FloatArray
+    truth: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.cutoff)
+
+    def of(self, chosen: BoolArray | IntArray) -> Rows:
+        return Rows(*(getattr(self, name)[chosen] for name in Rows.__dataclass_fields__))
+
+    def named(self, name: str) -> FloatArray:
+        """One feature of all rows."""
+        if name in STATE_NAMES:
+            return self.state[:, STATE_NAMES.index(name)]
+        return self.window[:, WINDOW_NAMES.index(name)]
+
+    def block(self, prefix: str) -> FloatArray:
+        """The columns of the container's own quantiles with this prefix, in the order of OWN_LEVELS."""
+        columns = [index for index, name in enumerate(WINDOW_NAMES) if name.startswith(f"{prefix}_0.")]
+        return self.window[:, columns]
+
+    def features(self) -> FloatArray:
+        return np.concatenate([self.state, self.window], axis=1)
+
+    def resolved_by(self, moment: float) -> BoolArray:
+        """Rows whose truth was read by `moment`."""
+        return (self.target_at <= moment) & ~np.isnan(self.truth)
+
+
+def build_rows(
+    histories: Sequence[History],
+    *,
+    origin_hour: int,
+    horizon_days: int,
+    plans: Sequence[FloatArray],
+    progress: Progress = lambda done, total: None,
+) -> Rows:
+    """One row per container, daily cutoff at `origin_hour` UTC and horizon. `plans[i]` are the collections of container i that are
+    told to a forecaster, of its whole time; a row is told those between its cutoff and its target."""
+    horizons = 24.0 * np.arange(1, horizon_days + 1, dtype=np.float64)
+    parts: list[Rows] = []
+    for index, (history, plan) in enumerate(zip(histories, plans, strict=True)):
+        parts.extend(_rows_of(index, history, plan, origin_hour, horizons))
+        progress(index + 1, len(histories))
+    return _joined(parts)
+
+
+def daily_cutoffs(history: History, origin_hour: int) -> FloatArray:
+    """Every day at the origin hour, from the first reading to the last."""
+    offset = origin_hour * HOUR
+    first = np.ceil((history.times[0] - offset) / DAY) * DAY + offset
+    return np.arange(first, history.times[-1] + 1.0, DAY)
+
+
+def observed_levels(history: History, at: FloatArray) -> FloatArray:
+    """The level as observed: the last reading at or before each moment, NaN where it is older than a quarter of a day (or the
+    usual interval, up to a day)."""
+    slots = np.searchsorted(history.times, at, side="right") - 1
+    tolerance = max(DAY / 4, min(DAY, 1.01 * usual_interval(history.times)))
+    known = (slots >= 0) & (at - history.times[np.maximum(slots, 0)] < tolerance)
+    return np.where(known, history.levels[np.maximum(slots, 0)], np.nan)
+
+
+def without_truth(rows: Rows) -> Rows:
+    """The same cases for somebody who must not know how they ended."""
+    return replace(rows, truth=np.full(len(rows), np.nan))
+
+
+def _rows_of(index: int, history: History, plan: FloatArray, origin_hour: int, horizons: FloatArray) -> list[Rows]:
+    made: list[Rows] = []
+    for cutoff in daily_cutoffs(history, origin_hour):
+        state = state_at(history, float(cutoff), float(cutoff))
+        if state is None:
+            continue
+        soon = plan[(plan > cutoff) & (plan <= cutoff + horizons[-1] * HOUR)]
+        targets = cutoff + horizons * HOUR
+        made.append(
+            Rows(
+                state=np.tile(state.values, (len(horizons), 1)),
+                window=windows_of(state, horizons, soon).values,
+                container=np.full(len(horizons), index),
+                cutoff=np.full(len(horizons), cutoff),
+                horizon_days=np.arange(1, len(horizons) + 1),
+                target_at=targets,
+                truth=observed_levels(history, targets),
+            )
+        )
+    return made
+
+
+def _joined(parts: Sequence[Rows]) -> Rows:
+    return Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in Rows.__dataclass_fields__))

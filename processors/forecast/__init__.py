@@ -1,0 +1,1 @@
+"""Readings → emptyings → inflow forecasts. One service; members share the things by partition."""

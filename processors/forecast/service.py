@@ -1,0 +1,186 @@
+"""The forecast service: each container is forecast again after its new readings, and by a sweep that catches everything.
+
+Hints come from Kafka's `things.changed`. They are only hints: read from the end of the log, never committed, allowed to be lost. What
+is true is read from the database, and the sweep (at start, after a rebalance, then every ten minutes) forecasts whatever
+has newer readings than its forecast, or a forecast that has grown old. One task does both, so that no thing is forecast twice
+at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Collection
+from datetime import timedelta
+
+import asyncpg
+import orjson
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+
+from models.domain.failures import TransientError, UserError
+from processors.forecast.coalescing import CoalescedHints
+from processors.forecast.ownership import Ownership
+from processors.forecast.worker import CHUNK, ForecastWorker
+from runtime import logs, metrics
+from runtime.kafka import make_admin, make_consumer
+from runtime.postgres import open_pool
+from runtime.service import ServiceContext
+from runtime.settings import DatabaseSettings, ForecastSettings, KafkaSettings
+from storage.fill_histories import containers_with_news
+from storage.schema import check_schema
+
+GROUP = "forecast"
+
+
+async def main(context: ServiceContext) -> None:
+    """Runs until `context.stop` is set. Database or Kafka out of reach at start ends the process, for its supervisor."""
+    settings = context.settings(ForecastSettings)
+    kafka = context.settings(KafkaSettings)
+    pool = await open_pool(context.settings(DatabaseSettings), application_name=context.name)
+    async with pool.acquire() as connection:
+        await check_schema(connection)
+    consumer = make_consumer(
+        kafka,
+        group_id=GROUP,
+        group_instance_id=f"{GROUP}-{settings.forecast_instance}",
+        client_id=context.name,
+        auto_offset_reset="latest",  # right for hints only: the sweep finds what they did not say
+    )
+    try:
+        partitions = await _partition_count(kafka, context.name)
+        service = ForecastService(context, settings, pool, Ownership(partitions))
+        consumer.subscribe([kafka.kafka_topic_changed], listener=_Assignment(consumer, service))
+        await consumer.start()
+        reading = asyncio.create_task(service.read_hints(consumer))
+        working = asyncio.create_task(service.work())
+        done, pending = await asyncio.wait({reading, working}, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        for task in done:
+            task.result()
+    finally:
+        await consumer.stop()
+        await pool.close()
+
+
+class ForecastService:
+    """The two tasks of a member: one gathers hints, one forecasts what is due."""
+
+    def __init__(self, context: ServiceContext, settings: ForecastSettings, pool: asyncpg.Pool, ownership: Ownership) -> None:
+        self._context = context
+        self._settings = settings
+        self._pool = pool
+        self._ownership = ownership
+        self._hints = CoalescedHints(settings.forecast_coalesce_seconds)
+        self._worker = ForecastWorker(pool, history_days=settings.forecast_history_days)
+        self._sweep_now = asyncio.Event()
+        self._log = logs.get_logger()
+
+    def assign(self, partitions: Collection[int]) -> None:
+        """A rebalance gave this member these partitions: hints of other things are dropped, a sweep follows."""
+        self._ownership.assign(partitions)
+        self._hints.drop()
+        self._sweep_now.set()
+
+    def hint(self, value: bytes | None) -> None:
+        """One record of `things.changed`; what cannot be read, or is no container or not ours, is counted as needing nothing."""
+        thing_id = _container_of(value)
+        if thing_id is None or not self._ownership.owns(thing_id) or not self._hints.offer(thing_id):
+            metrics.HINTS_COALESCED.inc()
+
+    async def read_hints(self, consumer: AIOKafkaConsumer) -> None:
+        """Gathers hints until stop. Holds at most one entry per container, however many hints come."""
+        while not self._context.stop.is_set():
+            batches = await consumer.getmany(timeout_ms=500, max_records=2000)
+            for records in batches.values():
+                for record in records:
+                    self.hint(record.value)
+
+    async def work(self) -> None:
+        """Sweeps when it is time, and between sweeps forecasts what hints made due; looks every half second."""
+        next_sweep = self._context.clock.now()
+        while not self._context.stop.is_set():
+            now = self._context.clock.now()
+            try:
+                if self._ownership.assigned and (self._sweep_now.is_set() or now >= next_sweep):
+                    self._sweep_now.clear()
+                    await self.sweep()
+                    next_sweep = now + timedelta(seconds=self._settings.forecast_sweep_seconds)
+                due = self._hints.take_due(self._context.clock.now(), CHUNK)
+                if due:
+                    await self._forecast(due)
+                    continue
+            except TransientError as error:
+                # The hints taken are lost, as hints may be: the sweep that follows finds the same containers.
+                self._log.warning("forecast_postponed", reason=str(error))
+                self._sweep_now.set()
+                await self._context.clock.sleep(self._settings.forecast_retry_seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._context.stop.wait(), 0.5)
+
+    async def sweep(self) -> int:
+        """Forecasts every owned container that has newer readings than its forecast, or an old forecast; says how many."""
+        now = self._context.clock.now()
+        oldest = now - timedelta(seconds=self._settings.forecast_refresh_seconds)
+        async with self._pool.acquire() as connection:
+            every = await containers_with_news(connection, forecast_before=now)
+            news = set(await containers_with_news(connection, forecast_before=oldest))
+        owned = [container for container in every if self._ownership.owns(container)]
+        await self._worker.fit(owned, now, now)
+        made = await self._forecast([container for container in owned if container in news])
+        self._log.info(
+            "swept", owned=len(owned), forecast=made, seconds=round((self._context.clock.now() - now).total_seconds(), 2)
+        )
+        return made
+
+    async def _forecast(self, container_ids: list[str]) -> int:
+        now = self._context.clock.now()
+        if not self._worker.is_fitted:
+            await self._worker.fit(container_ids, now, now)
+        made = await self._worker.forecast(container_ids, now)
+        self._hints.forecast(container_ids, now)
+        return len(made)
+
+
+class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped
+    """Starts each assigned partition at its end: old hints are left to the sweep."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, service: ForecastService) -> None:
+        self._consumer = consumer
+        self._service = service
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        self._service.assign(())
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        if assigned:
+            await self._consumer.seek_to_end(*assigned)
+        self._service.assign([item.partition for item in assigned])
+
+
+def _container_of(value: bytes | None) -> str | None:
+    try:
+        hint = orjson.loads(value or b"")
+        return str(hint["thing_id"]) if hint["kind"] == "container_fill" else None
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
+
+
+async def _partition_count(kafka: KafkaSettings, client_id: str) -> int:
+    """How many partitions ownership counts on. Raises `TransientError` when Kafka does not answer."""
+    admin = make_admin(kafka, client_id=client_id)
+    try:
+        await admin.start()
+        (topic,) = await admin.describe_topics([kafka.kafka_topic_changed])
+    except (KafkaError, OSError) as error:
+        raise TransientError(
+            f"Kafka at {kafka.kafka_bootstrap} does not describe {kafka.kafka_topic_changed}: {error!r}"
+        ) from error
+    finally:
+        await admin.close()
+    if not topic["partitions"]:
+        raise UserError(f"there is no Kafka topic {kafka.kafka_topic_changed}: make it with `stadspuls topics create`")
+    return len(topic["partitions"])

@@ -1,0 +1,113 @@
+"""Forecasts for a handful of containers: read their histories in one query, compute in a thread, write in one transaction.
+
+Computing leaves the event loop free: metrics and rebalances go on. numpy holds its threads to one (the service sets it).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import asyncpg
+
+from models.domain.forecast import Emptying, InflowForecast
+from models.fill_forecast.empirical import EmpiricalInflow
+from models.fill_forecast.emptyings import as_domain
+from models.fill_forecast.forecaster import FittedForecaster
+from models.fill_forecast.history import History
+from models.fill_forecast.inflow import inflow_curve
+from runtime import metrics
+from storage.fill_histories import fill_histories
+from storage.forecasts import replace_current_forecasts, replace_emptyings
+
+CHUNK = 200
+"""Containers read, computed and written together: bounds memory (200 × 60 days of hours are 7 MB) and transaction length."""
+
+_FIT_SAMPLE = 400
+"""The distribution of a fraction is learnt from this many containers at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """One container's forecast with the emptyings that it rests on, found since `history_since`."""
+
+    forecast: InflowForecast
+    emptyings: list[Emptying]
+
+
+class ForecastWorker:
+    """Knows the database and the fitted forecaster. One task at a time may call it."""
+
+    def __init__(self, pool: asyncpg.Pool, *, history_days: float) -> None:
+        self._pool = pool
+        self._history = timedelta(days=history_days)
+        self._fitted: FittedForecaster | None = None
+
+    @property
+    def is_fitted(self) -> bool:
+        return self._fitted is not None
+
+    async def fit(self, container_ids: Sequence[str], cutoff: datetime, known_at: datetime) -> None:
+        """Learns the fractions' distributions from a sample of the given containers."""
+        sample = container_ids[:: max(1, len(container_ids) // _FIT_SAMPLE)]
+        histories: list[History] = []
+        for chunk in _chunks(sample):
+            histories.extend(await self._read(chunk, cutoff))
+        self._fitted = await asyncio.to_thread(
+            lambda: EmpiricalInflow().fit(histories, cutoff=cutoff.timestamp(), known_at=known_at.timestamp())
+        )
+
+    async def forecast(self, container_ids: Sequence[str], now: datetime) -> list[InflowForecast]:
+        """Makes forecasts of what is observed and stored by `now`, and stores them as the current ones; containers without any
+        reading get none."""
+        made: list[InflowForecast] = []
+        for chunk in _chunks(container_ids):
+            started = time.perf_counter()
+            computed = await self._computed(chunk, now, now)
+            seconds = (time.perf_counter() - started) / max(1, len(computed))
+            await self._write(computed, now)
+            for item in computed:
+                metrics.FORECASTS_MADE.labels(item.forecast.data_grade).inc()
+                metrics.FORECAST_SECONDS.observe(seconds)
+            made.extend(item.forecast for item in computed)
+        return made
+
+    async def hindsight(self, container_ids: Sequence[str], cutoff: datetime, known_at: datetime) -> list[InflowForecast]:
+        """The forecasts of an earlier `cutoff`, from what was observed by then, whenever it came in until `known_at`; stores nothing."""
+        made: list[InflowForecast] = []
+        for chunk in _chunks(container_ids):
+            made.extend(item.forecast for item in await self._computed(chunk, cutoff, known_at))
+        return made
+
+    async def _computed(self, container_ids: Sequence[str], cutoff: datetime, known_at: datetime) -> list[Computed]:
+        if self._fitted is None:
+            raise RuntimeError("fit comes before forecast")
+        return await asyncio.to_thread(_compute, self._fitted, await self._read(container_ids, cutoff), cutoff, known_at)
+
+    async def _read(self, container_ids: Sequence[str], now: datetime) -> list[History]:
+        async with self._pool.acquire() as connection:
+            return await fill_histories(connection, container_ids, now - self._history, now)
+
+    async def _write(self, computed: Sequence[Computed], now: datetime) -> None:
+        async with self._pool.acquire() as connection, connection.transaction():
+            await replace_current_forecasts(connection, [item.forecast for item in computed])
+            for item in computed:
+                await replace_emptyings(connection, item.forecast.container_id, now - self._history, item.emptyings)
+
+
+def _compute(fitted: FittedForecaster, histories: Sequence[History], cutoff: datetime, known_at: datetime) -> list[Computed]:
+    computed = []
+    for history in histories:
+        forecast = fitted.forecast(history, cutoff=cutoff.timestamp(), known_at=known_at.timestamp())
+        if forecast is not None:
+            curve = inflow_curve(history)
+            computed.append(Computed(forecast, as_domain(history.container_id, curve.times, curve.emptyings)))
+    return computed
+
+
+def _chunks(container_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(container_ids), CHUNK):
+        yield container_ids[start : start + CHUNK]

@@ -1,0 +1,115 @@
+"""`stadspuls forecast`: how full containers are, when they will be full, and how sure that is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from models.domain.forecast import InflowForecast
+
+
+def add_verbs(app: typer.Typer) -> None:
+    app.command("forecast")(forecast)
+
+
+def forecast(
+    containers: Annotated[list[str] | None, typer.Argument(metavar="[CONTAINER]...", help="Container ids; none means all")] = None,
+    at: Annotated[str, typer.Option("--at", help="Forecast from what was observed by then, like 2026-11-22T10:00+01:00")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table")] = False,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Make and store new forecasts now instead of showing the stored ones")
+    ] = False,
+) -> None:
+    """Level now and when measured, time to 80 % and to full with their spread, the grade of the data and what it rests on.
+
+    For one container a picture of the week to come. Examples: stadspuls forecast; stadspuls forecast c-0001; stadspuls forecast c-0001
+    --at 2026-11-20T06:00Z --json
+    """
+    import asyncio
+
+    from models.domain.failures import UserError
+
+    if at and refresh:
+        raise UserError("--at looks back and stores nothing, --refresh stores: give one of them")
+    found = asyncio.run(_forecasts(containers or [], _cutoff(at) if at else None, refresh))
+    missing = sorted(set(containers or []) - {item.container_id for item in found})
+    if missing or not found:
+        raise UserError(_nothing(missing))
+    _print(found, as_json=as_json, detailed=len(containers or []) == 1)
+
+
+def _print(found: list[InflowForecast], *, as_json: bool, detailed: bool) -> None:
+    from zoneinfo import ZoneInfo
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from runtime.settings import CitySettings, load
+    from stadspuls import forecast_view
+
+    zone = ZoneInfo(load(CitySettings, "operator").city_timezone)
+    views = [forecast_view.view_of(item) for item in found]
+    if as_json:
+        import orjson
+
+        print(orjson.dumps([forecast_view.as_json(view) for view in views], option=orjson.OPT_INDENT_2).decode())
+        return
+    if detailed:
+        print(forecast_view.as_text(views[0], zone))
+        return
+    table = Table(*forecast_view.HEADINGS)
+    for view in views:
+        table.add_row(*forecast_view.as_row(view, zone))
+    Console().print(table)
+
+
+async def _forecasts(containers: list[str], cutoff: datetime | None, refresh: bool) -> list[InflowForecast]:
+    """Stored forecasts, or ones made for `cutoff` from what was known then, or new ones that are stored too."""
+    from datetime import UTC, datetime
+
+    from processors.forecast.worker import ForecastWorker
+    from runtime.postgres import open_pool
+    from runtime.settings import DatabaseSettings, ForecastSettings, load
+    from storage.fill_histories import containers_with_news
+    from storage.forecasts import current_forecasts
+
+    pool = await open_pool(load(DatabaseSettings, "operator"), application_name="stadspuls-forecast")
+    try:
+        if cutoff is None and not refresh:
+            async with pool.acquire() as connection:
+                stored = await current_forecasts(connection)
+            return [item for item in stored if not containers or item.container_id in containers]
+        now = datetime.now(UTC)
+        async with pool.acquire() as connection:
+            every = await containers_with_news(connection, forecast_before=now)
+        worker = ForecastWorker(pool, history_days=load(ForecastSettings, "operator").forecast_history_days)
+        await worker.fit(every, cutoff or now, now)
+        if cutoff is not None:
+            return await worker.hindsight(containers or every, cutoff, now)
+        return await worker.forecast(containers or every, now)
+    finally:
+        await pool.close()
+
+
+def _cutoff(text: str) -> datetime:
+    from datetime import UTC, datetime
+
+    from models.domain.failures import UserError
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UserError(f"--at {text!r} is no time; write it like 2026-11-22T10:00+01:00") from error
+    if moment.tzinfo is None:
+        raise UserError(f"--at {text!r} has no time zone; add Z or an offset, like {text}+01:00")
+    return moment.astimezone(UTC)
+
+
+def _nothing(missing: list[str]) -> str:
+    if missing:
+        return f"no forecast of {', '.join(missing)}: no such container, or no reading of it has come in yet"
+    return "no container has a forecast yet: is the forecast service running, and have readings come in? See stadspuls status"
