@@ -36,7 +36,6 @@ def with_last_insertions(problem: Problem, routes: Sequence[PlannedRoute], cost:
 def _places(problem: Problem, routes: Sequence[PlannedRoute], stop: Stop) -> list[tuple[int, int]]:
     """(route, position in its tour) by added metres, only where the trip has room for the load."""
     found = []
-    nodes: dict[str, Stop | DisposalSite] = {item.node: item for item in (*problem.stops, *problem.disposal_sites)}
     for index, route in enumerate(routes):
         truck = problem.truck_by_id[route.truck_id]
         if stop.trucks is not None and truck.truck_id not in stop.trucks:
@@ -46,7 +45,7 @@ def _places(problem: Problem, routes: Sequence[PlannedRoute], stop: Stop) -> lis
         if truck.shift_load_l is not None and shift_l + stop.load_l > truck.shift_load_l:
             continue
         home = problem.depot_by_node[truck.depot].place
-        places = [home, *(nodes[item.node].place for item in tour), home]
+        places = [home, *(item.place for item in tour), home]
         room = _room(tour, truck.capacity_l, truck.max_load_kg)
         for position in range(len(tour)):
             litres, kilograms = room[position]

@@ -7,17 +7,24 @@ of a short search it never gets down to where walking through a slightly overloa
 from __future__ import annotations
 
 import time
+import warnings
+from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyvrp
-from pyvrp import IteratedLocalSearch, IteratedLocalSearchParams, PenaltyManager, PenaltyParams
-from pyvrp.IteratedLocalSearch import IteratedLocalSearchCallbacks
+from pyvrp import PenaltyManager, PenaltyParams
+from pyvrp.exceptions import PenaltyBoundWarning
 from pyvrp.search import OPERATORS, LocalSearch, compute_neighbours
 
 from processors.routing.engine import FORBIDDEN_EDGE, EngineModel
+from processors.routing.trip_merging import with_merged_trips
 
 KEPT_BESTS = 20
+MEMORY = 300
+"""Steps that late acceptance looks back."""
+PATIENCE = 20_000
+"""Iterations without a new best after which the search goes back to the best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +33,12 @@ class Budget:
 
     iterations: int | None = None
     deadline: float | None = None
+
+    def lasts(self, iterations: int) -> bool:
+        """Whether another iteration may begin after so many."""
+        if self.iterations is not None and iterations >= self.iterations:
+            return False
+        return self.deadline is None or time.monotonic() < self.deadline
 
     def share(self, fraction: float) -> Budget:
         """The first part of this budget."""
@@ -36,36 +49,9 @@ class Budget:
         return Budget(iterations, now + (self.deadline - now) * fraction)
 
 
-class _Stop:
-    """PyVRP's stopping criterion for a budget."""
-
-    def __init__(self, budget: Budget) -> None:
-        self.budget = budget
-        self.done = 0
-
-    def __call__(self, best_cost: float) -> bool:
-        if self.budget.iterations is not None and self.done >= self.budget.iterations:
-            return True
-        if self.budget.deadline is not None and time.monotonic() >= self.budget.deadline:
-            return True
-        self.done += 1
-        return False
-
-
-class _Bests(IteratedLocalSearchCallbacks):
-    """Remembers the last feasible bests, newest last: the newest may fail where the engine is blind."""
-
-    def __init__(self) -> None:
-        self.found: list[pyvrp.Solution] = []
-
-    def on_best(self, best: pyvrp.Solution) -> None:
-        if best.is_feasible():
-            self.found = [*self.found[1 - KEPT_BESTS :], best]
-
-
 @dataclass
 class Searched:
-    """Feasible solutions found, best first, and iterations done."""
+    """Feasible solutions found, best first, iterations done, and the last best whether feasible or not."""
 
     bests: list[pyvrp.Solution] = field(default_factory=list)
     iterations: int = 0
@@ -87,18 +73,58 @@ def search(
         if operator.supports(data):
             local.add_operator(operator(data))
     params = PenaltyParams(min_penalty=1e-6, max_penalty=1e7, solutions_between_updates=100)
-    manager = PenaltyManager(_starting_penalties(model), params)
+    penalties = PenaltyManager(_starting_penalties(model), params)
     if start is None:
-        start = local(pyvrp.Solution.make_random(data, rng), manager.cost_evaluator(), exhaustive=True)
-    bests = _Bests()
-    algorithm = IteratedLocalSearch(data, manager, local, start, IteratedLocalSearchParams(callbacks=bests))
-    stop = _Stop(budget)
-    result = algorithm.run(stop, collect_stats=False, display=False)
+        start = local(pyvrp.Solution.make_random(data, rng), penalties.cost_evaluator(), exhaustive=True)
+    with warnings.catch_warnings():
+        # PyVRP's word for a problem without a plan; `solve` says it with the stops.
+        warnings.simplefilter("ignore", PenaltyBoundWarning)
+        return _climb(model if data is model.data else None, local, penalties, start, budget)
+
+
+def _climb(
+    model: EngineModel | None, local: LocalSearch, penalties: PenaltyManager, start: pyvrp.Solution, budget: Budget
+) -> Searched:
+    """Late acceptance hill climbing (Burke and Bykov 2017): a candidate is kept when it beats the current solution or the one of
+    `MEMORY` steps ago. A new best is searched exhaustively, and its trips are merged where a `model` is given."""
+    memory: deque[pyvrp.Solution] = deque(maxlen=MEMORY)
     if start.is_feasible():
-        bests.found = [start, *bests.found]
-    if result.best.is_feasible() and (not bests.found or result.best != bests.found[-1]):
-        bests.found.append(result.best)
-    return Searched(bests.found[::-1], stop.done, result.best)
+        start = _polished(model, local, start, penalties.cost_evaluator())
+    found = [start] if start.is_feasible() else []
+    best = current = start
+    best_cost = penalties.cost_evaluator().cost(best)
+    iterations = since_best = 0
+    while budget.lasts(iterations):
+        iterations += 1
+        since_best += 1
+        cost = penalties.cost_evaluator()
+        candidate = local(current, cost, exhaustive=False)
+        penalties.register(candidate)
+        if candidate.is_feasible() and cost.cost(candidate) < best_cost:
+            candidate = _polished(model, local, candidate, cost)
+            best, best_cost = candidate, cost.cost(candidate)
+            found = [*found[1 - KEPT_BESTS :], best]
+            since_best = 0
+        elif since_best > PATIENCE:
+            current, since_best = best, 0
+            memory.clear()
+        value = cost.penalised_cost(candidate)
+        late = memory[0] if len(memory) == MEMORY else start
+        bar = cost.penalised_cost(late)
+        if value < bar or value < cost.penalised_cost(current):
+            current = candidate
+        memory.append(current if cost.penalised_cost(current) < bar or len(memory) < MEMORY else late)
+    return Searched(found[::-1], iterations, best if found else current)
+
+
+def _polished(
+    model: EngineModel | None, local: LocalSearch, candidate: pyvrp.Solution, cost: pyvrp.CostEvaluator
+) -> pyvrp.Solution:
+    """The candidate after an exhaustive search and merged trips; itself where these lead out of what is feasible."""
+    tried = local(candidate, cost, exhaustive=True)
+    if tried.is_feasible() and cost.cost(tried) < cost.cost(candidate):
+        candidate = tried
+    return candidate if model is None else with_merged_trips(model, candidate, cost)
 
 
 def _starting_penalties(model: EngineModel) -> tuple[list[float], float, float]:

@@ -13,15 +13,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from models.domain.failures import UserError
-from processors.routing.problem import BreakRule, Depot, DisposalSite, IntMatrix, Problem, Stop, Truck
+from processors.routing.problem import Problem
+from processors.routing.problem_file import problem_from_json
 
 FOOT_M = 0.3048
 MILE_M = 1609.344
-FEET_PER_MILE = 5280
 LITRES_PER_YARD = 765
 DEPOT, STOP, DISPOSAL = 0, 1, 2
 LUNCH_EARLIEST_S, LUNCH_LATEST_S = 11 * 3600, 12 * 3600
@@ -50,64 +49,68 @@ class _Header:
 
 
 def read_wcvrptw(path: Path, trucks: int | None = None) -> Problem:
-    """The problem of a file. `trucks` limits the fleet; without it there is one more than the daily capacity asks for.
+    """The problem of a file, validated. See `wcvrptw_content`."""
+    return problem_from_json(wcvrptw_content(path, trucks))
+
+
+def wcvrptw_content(path: Path, trucks: int | None = None) -> dict[str, Any]:
+    """The content of a PROBLEM.json for a file. `trucks` limits the fleet; without it there is one more than the daily capacity
+    asks for.
 
     Raises `UserError` with file, line and reason.
     """
     header, rows = _parsed(path)
-    if trucks is None:
-        total = sum(row.load_yd for row in rows if row.kind == STOP)
-        trucks = ceil(total / header.daily_yd) + EXTRA_TRUCKS
-    metres, seconds = manhattan([(row.x_ft, row.y_ft) for row in rows], header.miles_per_hour)
     depots = [(place, row) for place, row in enumerate(rows) if row.kind == DEPOT]
     if not depots:
         raise UserError(f"{path}: no row of type {DEPOT}: there is no depot")
-    home = depots[0][1]
-    return Problem(
-        depots=tuple(Depot(node=r.node, place=i, opens_s=r.early_s, closes_s=r.late_s) for i, r in depots),
-        disposal_sites=tuple(
-            DisposalSite(node=r.node, place=i, opens_s=r.early_s, closes_s=r.late_s, service_duration_s=r.service_s)
-            for i, r in enumerate(rows)
-            if r.kind == DISPOSAL
-        ),
-        trucks=tuple(
-            Truck(
-                truck_id=f"truck-{number:02d}",
-                depot=home.node,
-                capacity_l=int(header.capacity_yd * LITRES_PER_YARD),
-                shift_load_l=int(header.daily_yd * LITRES_PER_YARD),
-                shift_stops=header.daily_stops,
-                shift_start_s=home.early_s,
-                shift_end_s=home.late_s,
-                break_rule=BreakRule(earliest_start_s=LUNCH_EARLIEST_S, latest_start_s=LUNCH_LATEST_S, duration_s=header.lunch_s),
-            )
-            for number in range(1, trucks + 1)
-        ),
-        stops=tuple(
-            Stop(
-                node=r.node,
-                place=i,
-                load_l=ceil(round(r.load_yd * LITRES_PER_YARD, 6)),
-                service_duration_s=r.service_s,
-                windows=((r.early_s, r.late_s),),
-            )
-            for i, r in enumerate(rows)
-            if r.kind == STOP
-        ),
-        metres=metres,
-        seconds=seconds,
-        source=f"Manhattan distance at {header.miles_per_hour:g} mph",
-    )
+    if trucks is None:
+        total = sum(row.load_yd for row in rows if row.kind == STOP)
+        trucks = ceil(total / header.daily_yd) + EXTRA_TRUCKS
+    return {
+        "depots": [{"node": row.node, "place": place, "opens_s": row.early_s, "closes_s": row.late_s} for place, row in depots],
+        "disposal_sites": [_disposal_site(place, row) for place, row in enumerate(rows) if row.kind == DISPOSAL],
+        "trucks": [_truck(f"truck-{number:02d}", header, depots[0][1]) for number in range(1, trucks + 1)],
+        "stops": [_stop(place, row) for place, row in enumerate(rows) if row.kind == STOP],
+        "travel": {
+            "metric": "manhattan",
+            "source": f"Manhattan distance at {header.miles_per_hour:g} mph",
+            "unit_m": FOOT_M,
+            "metres_per_s": header.miles_per_hour * MILE_M / 3600,
+            "at": [[row.x_ft, row.y_ft] for row in rows],
+        },
+    }
 
 
-def manhattan(places_ft: list[tuple[float, float]], miles_per_hour: float) -> tuple[IntMatrix, IntMatrix]:
-    """Metres, to the nearest, and seconds, rounded up, between places in feet."""
-    at = np.array(places_ft, dtype=float)
-    feet = np.abs(at[:, np.newaxis, :] - at[np.newaxis, :, :]).sum(axis=2)
-    feet_per_s = miles_per_hour * FEET_PER_MILE / 3600
-    metres = np.rint(feet * FOOT_M).astype(np.int64)
-    seconds = np.ceil(np.round(feet / feet_per_s, 9)).astype(np.int64)
-    return metres, seconds
+def _disposal_site(place: int, row: _Row) -> dict[str, Any]:
+    hours = {"opens_s": row.early_s, "closes_s": row.late_s}
+    return {"node": row.node, "place": place, **hours, "service_duration_s": row.service_s}
+
+
+def _truck(truck_id: str, header: _Header, home: _Row) -> dict[str, Any]:
+    return {
+        "truck_id": truck_id,
+        "depot": home.node,
+        "capacity_l": int(header.capacity_yd * LITRES_PER_YARD),
+        "shift_load_l": int(header.daily_yd * LITRES_PER_YARD),
+        "shift_stops": header.daily_stops,
+        "shift_start_s": home.early_s,
+        "shift_end_s": home.late_s,
+        "break_rule": {
+            "earliest_start_s": LUNCH_EARLIEST_S,
+            "latest_start_s": LUNCH_LATEST_S,
+            "duration_s": header.lunch_s,
+        },
+    }
+
+
+def _stop(place: int, row: _Row) -> dict[str, Any]:
+    return {
+        "node": row.node,
+        "place": place,
+        "load_l": ceil(round(row.load_yd * LITRES_PER_YARD, 6)),
+        "service_duration_s": row.service_s,
+        "windows": [[row.early_s, row.late_s]],
+    }
 
 
 def seconds_of_hhmm(text: str) -> int:

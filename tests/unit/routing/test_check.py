@@ -1,0 +1,150 @@
+"""The checker finds each broken rule: a valid plan is broken on purpose, one rule at a time."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from processors.routing.check import check
+from processors.routing.problem import BreakRule, Problem
+from processors.routing.solve import Stopping, solve
+from tests.unit.routing.small_town import HOUR, make_problem, make_truck
+
+Plan = dict[str, Any]
+LUNCH = BreakRule(earliest_start_s=11 * HOUR, latest_start_s=12 * HOUR, duration_s=1800)
+
+
+@pytest.fixture(scope="module")
+def problem() -> Problem:
+    """Two trips of one truck with a break, an optional stop that does not pay and a forbidden one."""
+    truck = make_truck(break_rule=LUNCH, max_load_kg=900, shift_load_l=1700, shift_stops=5, max_shift_s=8 * HOUR)
+    changes: dict[int, dict[str, Any]] = {
+        0: {"windows": ((8 * HOUR, 9 * HOUR),), "load_kg": 300},
+        4: {"required": False, "prize": 0.5},
+        5: {"forbidden": True, "required": False},
+    }
+    return make_problem(
+        [(2, 0), (3, 0), (4, 0), (5, 0), (50, 0), (1, 1)], [400] * 4 + [50] * 2,
+        trucks=[truck, make_truck("t2", fixed_cost=50)], stop_changes=changes,
+        site_changes={"opens_s": 7 * HOUR, "closes_s": 14 * HOUR},
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def plan(problem: Problem) -> Plan:
+    return solve(problem, Stopping(iterations=200), seed=1).to_json()
+
+
+def halts(plan: Plan, kind: str) -> list[dict[str, Any]]:
+    return [visit for visit in plan["routes"][0]["visits"] if visit["kind"] == kind]
+
+
+def shift(plan: Plan, seconds: int) -> None:
+    for visit in plan["routes"][0]["visits"]:
+        for name in ("arrival_s", "start_s", "departure_s"):
+            visit[name] += seconds
+
+
+def drop(plan: Plan, kind: str, index: int = 0) -> None:
+    plan["routes"][0]["visits"].remove(halts(plan, kind)[index])
+
+
+def late_window(plan: Plan) -> None:
+    visit = next(visit for visit in halts(plan, "stop") if visit["node"] == "s0")
+    visit["start_s"] = 9 * HOUR + 1
+
+
+def short_service(plan: Plan) -> None:
+    halts(plan, "stop")[0]["departure_s"] -= 1
+
+
+def too_fast(plan: Plan) -> None:
+    visit = plan["routes"][0]["visits"][2]
+    visit["arrival_s"] = plan["routes"][0]["visits"][1]["departure_s"] + 1
+
+
+def add_visit(plan: Plan, node: str, times: int = 1) -> None:
+    visits = plan["routes"][0]["visits"]
+    for _ in range(times):
+        visits.insert(2, {**visits[1], "node": node})
+
+
+def late_break(plan: Plan) -> None:
+    halts(plan, "break")[0].update(arrival_s=12 * HOUR + 1, departure_s=12 * HOUR + 1 + 1800)
+
+
+def short_break(plan: Plan) -> None:
+    halts(plan, "break")[0]["departure_s"] -= 1
+
+
+def second_route(plan: Plan) -> None:
+    plan["routes"].append(copy.deepcopy(plan["routes"][0]))
+
+
+def start_elsewhere(plan: Plan) -> None:
+    plan["routes"][0]["visits"][0] = {**halts(plan, "stop")[0]}
+
+
+def tip_after_closing(plan: Plan) -> None:
+    halts(plan, "disposal")[-1]["start_s"] = 14 * HOUR + 1
+
+
+BREAKS: list[tuple[str, Callable[[Plan], object]]] = [
+    ("window", late_window),
+    ("service time", short_service),
+    ("travel time", too_fast),
+    ("forbidden", lambda plan: add_visit(plan, "s5")),
+    ("twice", lambda plan: add_visit(plan, plan["routes"][0]["visits"][1]["node"])),
+    ("shift stops", lambda plan: add_visit(plan, "s4", 3)),
+    ("shift load", lambda plan: add_visit(plan, "s0", 2)),
+    ("load", lambda plan: drop(plan, "disposal")),
+    ("weight", lambda plan: add_visit(plan, "s0", 4)),
+    ("empty at the end", lambda plan: drop(plan, "disposal", -1)),
+    ("required", lambda plan: drop(plan, "stop")),
+    ("unserved", lambda plan: plan["unserved"].clear()),
+    ("length", lambda plan: plan["routes"][0].update(distance_m=plan["routes"][0]["distance_m"] - 1)),
+    ("length", lambda plan: plan.update(distance_m=plan["distance_m"] + 1)),
+    ("break", lambda plan: drop(plan, "break")),
+    ("break", late_break),
+    ("break", short_break),
+    ("break", lambda plan: halts(plan, "break")[0].update(node="s4")),
+    ("disposal hours", tip_after_closing),
+    ("shift", lambda plan: shift(plan, -3 * HOUR)),
+    ("shift", lambda plan: shift(plan, 5 * HOUR)),
+    ("shift length", lambda plan: plan["routes"][0]["visits"][0].update(departure_s=3 * HOUR)),
+    ("truck", lambda plan: plan["routes"][0].update(truck_id="t9")),
+    ("truck", second_route),
+    ("depot", start_elsewhere),
+    ("node", lambda plan: halts(plan, "stop")[0].update(node="s99")),
+    ("shape", lambda plan: plan.pop("routes")),
+    ("shape", lambda plan: halts(plan, "stop")[0].pop("arrival_s")),
+]
+
+
+def test_the_unbroken_plan_is_valid(problem: Problem, plan: Plan) -> None:
+    assert check(problem, plan) == []
+    assert len(halts(plan, "disposal")) == 2
+    assert len(halts(plan, "break")) == 1
+
+
+@pytest.mark.parametrize(("rule", "spoil"), BREAKS, ids=[f"{rule}-{index}" for index, (rule, _) in enumerate(BREAKS)])
+def test_broken_rule_is_found(problem: Problem, plan: Plan, rule: str, spoil: Callable[[Plan], object]) -> None:
+    broken = copy.deepcopy(plan)
+    spoil(broken)
+    assert rule in {failure.rule for failure in check(problem, broken)}
+
+
+def test_access_is_checked() -> None:
+    open_to_all = make_problem([(1, 0)], [100], trucks=[make_truck("t1"), make_truck("t2")])
+    only_t2 = make_problem(
+        [(1, 0)],
+        [100],
+        trucks=[make_truck("t1", disposal_sites=("tip0",)), make_truck("t2")],
+        stop_changes={0: {"trucks": ("t2",)}},
+    )
+    plan = solve(open_to_all, Stopping(iterations=50)).to_json()
+    plan["routes"][0]["truck_id"] = "t1"
+    assert {failure.rule for failure in check(only_t2, plan)} == {"access"}
