@@ -32,7 +32,9 @@ from models.domain.failures import UserError
 SERVICES = ("mqtt-to-kafka", "store", "forecast", "plan", "api", "canary")
 """What can be supervised beside the servers: `stadspuls run NAME` each."""
 
-SET_UP_COMMANDS: tuple[tuple[str, ...], ...] = (("migrate",), ("topics", "create"))
+CANARY_REGISTRY = Path(__file__).parent / "canary"
+
+SET_UP_COMMANDS: tuple[tuple[str, ...], ...] = (("migrate",), ("topics", "create"), ("registry", "import", str(CANARY_REGISTRY)))
 """What must have run before services start."""
 
 PORT_NAMES = ("mosquitto", "kafka", "kafka-controller", "postgres", "prometheus", "api", *(f"metrics/{name}" for name in SERVICES))

@@ -28,6 +28,7 @@ from stadspuls.demo.observed import Api, Stored, hours_to_full, stored
 from stadspuls.demo.report import write_report
 from stadspuls.demo.steps import Step, Steps
 from stadspuls.demo.summary import DemoSummary, Ledger, fill_summary, plan_summary, sentences
+from storage.registry import import_registry
 
 STEPS = (
     Step("Start MQTT broker, Kafka, database and services", 35),
@@ -115,8 +116,6 @@ class Demo:
         return f"http://127.0.0.1:{state.process('api').port}"
 
     async def _make_city(self, pool: Any) -> Simulation:
-        from storage.registry_import import import_registry
-
         with self.steps.next():
             simulation = await asyncio.to_thread(open_simulation, self.run_dir / "city", self.settings)
             files = await asyncio.to_thread(simulation.write_registry)
@@ -142,8 +141,7 @@ class Demo:
             self.rate = progress.rate
 
     async def _kill_on_the_way(self, progress: _HistoryProgress, expected: int) -> None:
-        while progress.sent < KILL_AT_SHARE * expected:
-            await asyncio.sleep(0.2)
+        await progress.reached(round(KILL_AT_SHARE * expected))
         self.killed_at = progress.sent
         self.steps.say(f"kill -9 of the service store after {self.killed_at:,} messages")
         self.back_after_s = await asyncio.to_thread(kill_and_wait, self.run_dir, "store")
@@ -257,13 +255,21 @@ class _HistoryProgress:
         self.sent = already
         self._steps, self._expected, self._already = steps, max(1, expected), already
         self._began = self._written = time.monotonic()
+        self._wanted, self._there = expected, asyncio.Event()
 
     @property
     def rate(self) -> float:
         return (self.sent - self._already) / max(1e-3, time.monotonic() - self._began)
 
+    async def reached(self, messages: int) -> None:
+        """Returns when so many messages are sent."""
+        self._wanted = messages
+        await self._there.wait()
+
     def show(self, progress: Progress) -> None:
         self.sent = progress.sent
+        if self.sent >= self._wanted:
+            self._there.set()
         if time.monotonic() - self._written < (0.5 if os.isatty(1) else 10):
             return
         self._written = time.monotonic()
