@@ -29,7 +29,7 @@ from storage.sensor_readability import failures_since_readable
 from storage.stream_offsets import other_incarnations, record_incarnation
 
 CONSUMER = "store"
-"""Name of the consumer group, and in `stream_offset`."""
+"""Name in `stream_offset`, and the beginning of the consumer group's."""
 
 
 async def main(context: ServiceContext) -> None:
@@ -60,7 +60,8 @@ async def main(context: ServiceContext) -> None:
             privacy_key=settings.privacy_hash_key.get_secret_value().encode() or secrets.token_bytes(32),
         )
         loop = ConsumerLoop(
-            make_consumer(kafka, group_id=CONSUMER, group_instance_id=client_id, client_id=client_id),
+            # A static member that comes back with another topic is given its old assignment, so each topic has a group of its own.
+            make_consumer(kafka, group_id=f"{CONSUMER}-{kafka.kafka_topic_raw}", group_instance_id=client_id, client_id=client_id),
             kafka.kafka_topic_raw,
             handler,
             DatabaseOffsets(pool, CONSUMER, life.incarnation),
