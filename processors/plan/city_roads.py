@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from models.domain.registry import MapFeature
 from processors.routing.roads import Roads, StraightLine
 from processors.routing.street_graph import Street, StreetGraph
 
 
-def roads_from_features(features: Sequence[Mapping[str, Any]]) -> Roads:
-    """`features` are GeoJSON features of type street; others are passed over."""
-    streets = [street for feature in features if (street := _street(feature)) is not None]
-    if not streets:
+def roads_from_features(features: Sequence[MapFeature]) -> Roads:
+    """Roads of the features of type street; others are passed over."""
+    lines = [item for item in features if item.feature_type == "street" and item.geometry_type == "LineString"]
+    if not lines:
         return StraightLine()
-    made_up = any(feature.get("properties", {}).get("made_up") for feature in features)
-    return StreetGraph(streets, "the city's street graph" + (" (made up)" if made_up else ""))
+    made_up = any(item.properties.get("made_up") for item in lines)
+    return StreetGraph([_street(item) for item in lines], "the city's street graph" + (" (made up)" if made_up else ""))
 
 
-def _street(feature: Mapping[str, Any]) -> Street | None:
-    properties, geometry = feature.get("properties", {}), feature.get("geometry", {})
-    if properties.get("type") != "street" or geometry.get("type") != "LineString":
-        return None
-    speed = properties.get("speed_km_h")
+def _street(feature: MapFeature) -> Street:
+    speed = feature.properties.get("speed_km_h")
+    bridge = feature.properties.get("bridge_id")
     return Street(
-        street_id=str(properties.get("id", "")),
-        line=tuple((float(point[1]), float(point[0])) for point in geometry["coordinates"]),
+        street_id=feature.feature_id,
+        line=tuple((float(point[1]), float(point[0])) for point in feature.coordinates),
         speed_km_h=float(speed) if speed else None,
-        one_way=bool(properties.get("one_way", False)),
-        bridge_id=properties.get("bridge_id"),
+        one_way=bool(feature.properties.get("one_way", False)),
+        bridge_id=str(bridge) if bridge else None,
     )

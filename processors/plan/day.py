@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from models.domain.failures import UserError
@@ -30,14 +30,18 @@ class CityInputs:
     fixed_lines: tuple[FixedCollection, ...]
 
 
-def fraction_days(inputs: CityInputs, day: date, settings: PlanSettings, zone: ZoneInfo) -> list[FractionDay]:
-    """One per fraction that has containers, in alphabetical order. Raises `UserError` when the registry lacks what plans need."""
+def fraction_days(inputs: CityInputs, day: date, settings: PlanSettings, zone: ZoneInfo, now: datetime) -> list[FractionDay]:
+    """One per fraction that has containers, in alphabetical order; on a day without collections no truck drives.
+
+    Raises `UserError` when the registry lacks what plans need.
+    """
     _complete(inputs)
-    when = chances(day, inputs.trucks, collection_weekdays(settings.plan_weekdays), zone)
+    weekdays = collection_weekdays(settings.plan_weekdays)
+    when = chances(day, inputs.trucks, weekdays, zone)
     judged: dict[str, list[Judgement]] = defaultdict(list)
     for container in sorted(inputs.containers, key=lambda item: item.thing_id):
         if container.fraction is not None:
-            judged[container.fraction].append(judge(container, inputs.forecasts.get(container.thing_id), when, settings))
+            judged[container.fraction].append(judge(container, inputs.forecasts.get(container.thing_id), when, settings, now))
     due = {line.container_id for line in inputs.fixed_lines if is_due(line, day)}
     wanted = {fraction: sum(item.load_l for item in items if _wanted(item, due)) for fraction, items in judged.items()}
     fraction_of = {container.thing_id: str(container.fraction) for container in inputs.containers}
@@ -47,7 +51,7 @@ def fraction_days(inputs: CityInputs, day: date, settings: PlanSettings, zone: Z
             fraction=fraction,
             when=when,
             judgements=tuple(items),
-            trucks=tuple(trucks[fraction]),
+            trucks=tuple(trucks[fraction]) if day.weekday() in weekdays else (),
             fleet=inputs.trucks,
             depots=inputs.depots,
             disposal_sites=inputs.disposal_sites,

@@ -18,8 +18,6 @@ from models.fill_forecast.overlay import level_quantiles, overflow_probability
 from processors.plan.calendar import Chances
 from runtime.settings import PlanSettings
 
-STALE = "stale"
-
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -44,9 +42,9 @@ class Judgement:
         return self.why_unusable is None
 
 
-def judge(container: Thing, forecast: InflowForecast | None, when: Chances, settings: PlanSettings) -> Judgement:
-    """The judgement of one container for the planned day."""
-    unusable = _why_unusable(forecast, when, settings)
+def judge(container: Thing, forecast: InflowForecast | None, when: Chances, settings: PlanSettings, now: datetime) -> Judgement:
+    """The judgement of one container for the planned day, as of `now`."""
+    unusable = _why_unusable(forecast, when, settings, now)
     if forecast is None or unusable is not None:
         level = settings.plan_unknown_level
         return Judgement(
@@ -61,13 +59,12 @@ def judge(container: Thing, forecast: InflowForecast | None, when: Chances, sett
             required=False,
             why_unusable=unusable,
         )
-    today = max(when.today, forecast.cutoff)
-    levels = level_quantiles(forecast, at=[today])
+    levels = level_quantiles(forecast, at=[when.today])
     column = levels.levels[:, 0]
     median = float(np.interp(0.5, levels.quantiles, column))
     load = float(np.interp(settings.plan_load_quantile, levels.quantiles, column))
-    before = overflow_probability(forecast, today)
-    by_next = overflow_probability(forecast, max(when.next_latest, forecast.cutoff))
+    before = overflow_probability(forecast, when.today)
+    by_next = overflow_probability(forecast, when.next_latest)
     prize = settings.plan_overflow_cost * (by_next - before) - settings.plan_room_cost * (1 - median)
     return Judgement(
         container=container,
@@ -79,18 +76,18 @@ def judge(container: Thing, forecast: InflowForecast | None, when: Chances, sett
         overflow_by_next=by_next,
         prize=max(0.0, round(prize, 2)),
         required=by_next >= settings.plan_required_probability,
-        doubtful=forecast.data_grade == "doubtful",
+        doubtful=forecast.data_grade != "good",
     )
 
 
-def _why_unusable(forecast: InflowForecast | None, when: Chances, settings: PlanSettings) -> str | None:
+def _why_unusable(forecast: InflowForecast | None, when: Chances, settings: PlanSettings, now: datetime) -> str | None:
     """Half a sentence on why the forecast must not decide; None when it may."""
     if forecast is None:
         return "there is no forecast"
-    if forecast.data_grade == STALE:
-        return "its data are too old"
-    if when.today - forecast.level_observed_at > timedelta(hours=settings.plan_stale_hours) + timedelta(days=1):
-        return "its last level is too old"
+    if now - forecast.level_observed_at > timedelta(hours=settings.plan_stale_hours):
+        return f"its last level is older than {settings.plan_stale_hours:g} hours"
+    if when.today < forecast.cutoff:
+        return "its forecast begins after the planned day"
     if when.next_latest > forecast.cutoff + timedelta(hours=forecast.horizon_hours[-1]):
         return "its forecast does not reach the next chance"
     return None

@@ -83,9 +83,15 @@ def _sentence(rule: DecisionRule, outcome: Outcome, when: Chances, settings: Pla
         return f"Follows the fixed schedule, {following}: {judged.why_unusable}{_last_level(judged, zone)}."
     if rule is DecisionRule.NO_ROOM:
         wanted = f"{level}, {risk}" if judged.usable else f"the fixed schedule collects it today and {judged.why_unusable}"
-        return f"Should go, but no truck has room or time left: {wanted}. {detour}"
+        return f"Should go, but {_what_lacks(outcome, when)}: {wanted}. {detour}"
     cost = f" for € {outcome.cost:.2f}" if outcome.cost is not None else ""
     return f"Can wait: {level}, {risk}; going now is worth € {judged.prize:.2f}{cost}. {detour}"
+
+
+def _what_lacks(outcome: Outcome, when: Chances) -> str:
+    if outcome.detour_m is None:
+        return f"no truck for it drives on {_day(when.plan_date)}"
+    return "no truck has room or time left"
 
 
 def _level(judged: Judgement, zone: ZoneInfo) -> str:
@@ -104,7 +110,7 @@ def _last_level(judged: Judgement, zone: ZoneInfo) -> str:
 
 def _detour(outcome: Outcome) -> str:
     if outcome.detour_m is None:
-        return "No truck drives for it today."
+        return "No truck drives for it."
     kilometres = f"{outcome.detour_m / 1000:.1f} km"
     return f"Its detour is {kilometres}." if outcome.truck_id else f"Its detour would be {kilometres}."
 

@@ -6,14 +6,30 @@ from collections.abc import Callable
 
 import typer
 
-from stadspuls.commands import database, dead_letters, demo, forecast, ledger, registry, replay, run, simulate, stack, topics
+from stadspuls.commands import (
+    database,
+    dead_letters,
+    demo,
+    developer,
+    forecast,
+    ledger,
+    plan,
+    registry,
+    replay,
+    run,
+    simulate,
+    stack,
+    topics,
+)
 
 COMMAND_GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
     database.add_verbs,
     dead_letters.add_verbs,
     demo.add_verbs,
+    developer.add_verbs,
     forecast.add_verbs,
     ledger.add_verbs,
+    plan.add_verbs,
     registry.add_verbs,
     replay.add_verbs,
     run.add_verbs,

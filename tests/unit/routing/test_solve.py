@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -91,7 +93,7 @@ def test_truck_with_a_fixed_cost_opens_for_optional_stops_that_pay_only_together
 
 
 def test_forbidden_stop_stays_out_and_pinned_one_is_served() -> None:
-    changes = {
+    changes: dict[int, dict[str, Any]] = {
         0: {"forbidden": True, "required": False, "prize": 1000.0},
         1: {"pinned": True, "required": False},
     }

@@ -1,0 +1,162 @@
+"""`stadspuls plan`, and the verbs of problem files: `solve`, `check`, `import-wcvrptw`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from models.domain.plan import CollectionPlan
+
+
+def add_verbs(app: typer.Typer) -> None:
+    app.command("plan")(plan)
+    app.command("solve")(solve)
+    app.command("check")(check)
+    app.command("import-wcvrptw")(import_wcvrptw)
+
+
+def plan(
+    day: Annotated[str, typer.Option("--date", help="Day to plan, like 2026-11-23; tomorrow when left out")] = "",
+    fraction: Annotated[str, typer.Option("--fraction", help="One fraction, or several with commas; all when left out")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the plans as JSON")] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Make new plans even where the day has some")] = False,
+    reasons: Annotated[int, typer.Option("--reasons", help="Reasons to print per plan; 0 prints none, -1 all")] = 5,
+) -> None:
+    """The collection plans of a day: trucks, stops and km against the fixed schedule, and a reason per container.
+
+    Shows the newest plans that are stored, and makes those that are missing. Examples: stadspuls plan; stadspuls plan --date
+    2026-11-23 --fraction glass --reasons -1; stadspuls plan --refresh --json
+    """
+    import asyncio
+
+    wanted = _day(day)
+    fractions = [name.strip() for name in fraction.split(",") if name.strip()]
+    found = asyncio.run(_plans(wanted, fractions, refresh))
+    if as_json:
+        import orjson
+
+        print(orjson.dumps([item.model_dump(mode="json") for item in found], option=orjson.OPT_INDENT_2).decode())
+        return
+    from stadspuls.plan_view import as_text
+
+    print(as_text(found, reasons))
+
+
+def solve(
+    problem: Annotated[Path, typer.Argument(help="PROBLEM.json", metavar="PROBLEM.json")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where PLAN.json goes")],
+    seconds: Annotated[float | None, typer.Option("--seconds", min=0.1, help="Search so long; 30 when nothing is said")] = None,
+    iterations: Annotated[
+        int | None, typer.Option("--iterations", min=1, help="Search so many iterations: repeats exactly")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the search")] = 1,
+) -> None:
+    """Solve a collection problem and write its plan, after the independent check.
+
+    Example: stadspuls solve problem.json --seconds 60 --output plan.json
+    """
+    from processors.routing.check import check as failures_of
+    from processors.routing.problem_file import problem_from_json, read_json, write_json
+    from processors.routing.solve import Stopping
+    from processors.routing.solve import solve as search
+
+    given = problem_from_json(read_json(problem))
+    stopping = Stopping(iterations, seconds if seconds is not None or iterations is not None else 30.0)
+    solution = search(given, stopping, seed)
+    write_json(output, solution.to_json())
+    stops = sum(len(route.stops) for route in solution.routes)
+    print(
+        f"{len(solution.routes)} trucks, {stops} stops, {solution.distance_m / 1000:.1f} km ({solution.distance_m / 1609.344:.1f} mi)"
+    )
+    print(f"{len(solution.unserved)} stops not served; {solution.iterations} iterations with seed {seed}; written to {output}")
+    _say_failures([str(failure) for failure in failures_of(given, solution.to_json())])
+
+
+def check(
+    problem: Annotated[Path, typer.Argument(help="PROBLEM.json", metavar="PROBLEM.json")],
+    plan: Annotated[Path, typer.Argument(help="PLAN.json", metavar="PLAN.json")],
+) -> None:
+    """Check a plan against its problem, by code that shares nothing with the search. Status 1 when a rule is broken.
+
+    Example: stadspuls check problem.json plan.json
+    """
+    from processors.routing.check import check as failures_of
+    from processors.routing.problem_file import problem_from_json, read_json
+
+    _say_failures([str(failure) for failure in failures_of(problem_from_json(read_json(problem)), read_json(plan))])
+
+
+def import_wcvrptw(
+    file: Annotated[Path, typer.Argument(help="A *_stop.txt of the waste collection instances")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where PROBLEM.json goes")],
+    trucks: Annotated[
+        int | None, typer.Option("--trucks", min=1, help="Size of the fleet; else one more than caps ask for")
+    ] = None,
+) -> None:
+    """Turn a waste collection instance (Kim, Kim and Sahoo 2006) into a PROBLEM.json.
+
+    Example: stadspuls import-wcvrptw 102_stop.txt --output problem.json
+    """
+    from processors.routing.problem_file import problem_from_json, write_json
+    from processors.routing.wcvrptw import wcvrptw_content
+
+    content = wcvrptw_content(file, trucks)
+    problem = problem_from_json(content)
+    write_json(output, content)
+    print(
+        f"{len(problem.stops)} stops, {len(problem.disposal_sites)} disposal sites, {len(problem.trucks)} trucks; "
+        f"daily cap hard, lunch between 11:00 and 12:00; written to {output}"
+    )
+
+
+def _say_failures(failures: list[str]) -> None:
+    if not failures:
+        print("the plan keeps every rule")
+        return
+    for failure in failures:
+        print(failure)
+    print(f"the plan breaks {len(failures)} {'rule' if len(failures) == 1 else 'rules'}")
+    raise typer.Exit(1)
+
+
+def _day(text: str) -> date:
+    from datetime import UTC, date, datetime, timedelta
+
+    from models.domain.failures import UserError
+    from runtime.settings import CitySettings, load
+
+    if not text:
+        return (datetime.now(UTC).astimezone(load(CitySettings, "operator").zone) + timedelta(days=1)).date()
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise UserError(f"--date {text!r} is no day; write it like 2026-11-23") from error
+
+
+async def _plans(day: date, fractions: list[str], refresh: bool) -> list[CollectionPlan]:
+    """Stored plans of the day; those that are missing, or all with `refresh`, are made first."""
+    from processors.plan.service import Planner
+    from runtime.clock import SystemClock
+    from runtime.postgres import open_pool
+    from runtime.settings import CitySettings, DatabaseSettings, PlanSettings, load
+    from storage.plans import plans_of
+
+    pool = await open_pool(load(DatabaseSettings, "operator"), application_name="stadspuls-plan")
+    try:
+        planner = Planner(pool, load(PlanSettings, "operator"), load(CitySettings, "operator"), SystemClock())
+        async with pool.acquire() as connection:
+            stored = {plan.fraction for plan in await plans_of(connection, day)}
+        city = await planner.read()
+        wanted = fractions or sorted({str(item.fraction) for item in city.inputs.containers})
+        make = [name for name in wanted if refresh or name not in stored]
+        if make or not wanted:
+            await planner.make(day, make)
+        async with pool.acquire() as connection:
+            return [plan for plan in await plans_of(connection, day) if plan.fraction in wanted]
+    finally:
+        await pool.close()
