@@ -87,7 +87,7 @@ class _Acquisition:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         connection, self._connection = self._connection, None
-        lost = connection.is_closed()
+        lost = _is_lost(connection)
         try:
             await self._pool.release(connection)
         except Exception as release_error:
@@ -103,6 +103,14 @@ class _Acquisition:
         # On a lost connection asyncpg reports a wrong use of its interface: it is the loss that counts.
         if is_transient(error) or (lost and isinstance(error, asyncpg.InterfaceError)):
             raise _mapped(error) from error
+
+
+def _is_lost(connection: Any) -> bool:
+    """Whether the server has gone; the pool takes a lost connection away from its user, who can then not even ask."""
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True
 
 
 class Pool(asyncpg.Pool):  # type: ignore[misc]  # asyncpg is untyped

@@ -183,13 +183,15 @@ async def test_a_topic_created_again_under_the_running_store_stops_it(line: Line
 
 async def test_connections_that_break_lose_and_repeat_nothing(line: Line) -> None:
     async with line.store() as task:
+        await line.topic.send([(topic_of("s1"), b"?")])
+        await line.until_received(1, task)
         for part in range(5):
             await line.topic.send([message for sensor in SENSORS for message in hourly(sensor, 4, first=4 * part)])
             async with connected(line.store_database, application_name="test") as connection:
                 await connection.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'store' AND pid <> pg_backend_pid()"
                 )
-        totals = await line.until_received(400, task)
+        totals = await line.until_received(401, task)
     assert (totals.readings_stored, totals.readings_duplicate) == (400, 0)
 
 
