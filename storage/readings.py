@@ -77,8 +77,11 @@ async def append_readings(connection: asyncpg.Connection, kind: SensorKind, batc
     repeated: list[StoredReading] = []
     for item in batch:
         values = item.reading.__dict__
-        if by_key.setdefault((values["datastream_id"], values["observed_at"]), item) is not item:
+        key = (values["datastream_id"], values["observed_at"])
+        if key in by_key:
             repeated.append(item)
+        else:
+            by_key[key] = item
     keys = sorted(by_key)
     rows = [by_key[key] for key in keys]
     columns = _columns(kind, rows)
