@@ -192,6 +192,14 @@ async def list_dead_letters(
     return [_letter(row) for row in rows]
 
 
+async def dead_letters_after(connection: asyncpg.Connection, letter_id: int, *, limit: int = 100) -> list[DeadLetter]:
+    """Letters with a higher id, oldest first: for those who follow what comes in."""
+    rows = await connection.fetch(
+        f"SELECT {_COLUMNS} FROM dead_letter WHERE letter_id > $1 ORDER BY letter_id LIMIT $2", letter_id, limit
+    )
+    return [_letter(row) for row in rows]
+
+
 async def dead_letter(connection: asyncpg.Connection, letter_id: int) -> DeadLetter | None:
     """One letter, or None."""
     row = await connection.fetchrow(f"SELECT {_COLUMNS} FROM dead_letter WHERE letter_id = $1", letter_id)

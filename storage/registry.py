@@ -162,6 +162,7 @@ async def sensor_contexts(connection: asyncpg.Connection) -> dict[str, SensorCon
     geometries: dict[str, list[ContainerGeometry]] = defaultdict(list)
     for geometry in await _read(connection, ContainerGeometry):
         geometries[geometry.thing_id].append(geometry)
+    simulated = {record[0] for record in await connection.fetch("SELECT thing_id FROM thing WHERE simulated")}
     contexts = {}
     for sensor in await _read(connection, Sensor):
         own = assignments[sensor.sensor_id]
@@ -171,6 +172,7 @@ async def sensor_contexts(connection: asyncpg.Connection) -> dict[str, SensorCon
             assignments=tuple(own),
             geometries=tuple(item for thing_id in things_of for item in geometries[thing_id]),
             registry_version=version,
+            simulated=bool(things_of) and simulated.issuperset(things_of),
         )
     return contexts
 
