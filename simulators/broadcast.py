@@ -23,6 +23,7 @@ from simulators.stream import HourOfMessages
 
 _HOURS_AT_ONCE = 24
 LIVE_STEP_SECONDS = 0.5
+SAVE_EVERY_SECONDS = 5.0
 
 
 class Sink(Protocol):
@@ -66,6 +67,7 @@ async def send_history(simulation: Simulation, sink: Sink, stop: asyncio.Event, 
             on_progress(Progress("history", _sent(simulation), expected, hour.start_s + HOUR_S))
         await sink.drain()
         simulation.confirm(Position(stream.next_hour_s))
+        simulation.save()
     simulation.flush_truth()
 
 
@@ -86,6 +88,8 @@ async def live(
     first_us = hour.send_at_us[sent - 1] if 0 < sent <= len(hour.messages) else position.hour_s * 1_000_000
     from_s = float(first_us) / 1e6
     again_until = simulation.intent
+    expected = simulation.expected_history_messages()
+    saved_at = began
     while not stop.is_set():
         wall = clock.now().timestamp()
         simulated_s = min(from_s + speed * (wall - began), wall)
@@ -105,10 +109,13 @@ async def live(
             hour, sent = simulation.stream.next_hour(), 0
             simulation.confirm(Position(hour.start_s))
             simulation.flush_truth()
-        on_progress(Progress("live", _sent(simulation), simulation.expected_history_messages(), simulated_s))
+        if wall - saved_at >= SAVE_EVERY_SECONDS:
+            simulation.save()
+            saved_at = wall
+        on_progress(Progress("live", _sent(simulation), expected, simulated_s))
         await _sleep(clock, LIVE_STEP_SECONDS, stop)
+    simulation.save()
     simulation.flush_truth()
-    simulation.write_ledger()
 
 
 async def _publish(hour: HourOfMessages, first: int, beyond: int, sink: Sink) -> None:

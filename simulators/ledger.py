@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
@@ -61,15 +61,15 @@ class PublisherLedger:
     def total(self) -> KindLedger:
         total = KindLedger()
         for part in self.by_kind.values():
-            for name, number in asdict(part).items():
+            for name, number in vars(part).items():
                 setattr(total, name, getattr(total, name) + number)
         return total
 
     def as_json(self) -> dict[str, Any]:
         return {
-            **asdict(self.total()),
+            **vars(self.total()),
             "possibly_sent_twice": self.possibly_sent_twice,
-            "by_kind": {kind: asdict(part) for kind, part in self.by_kind.items()},
+            "by_kind": {kind: dict(vars(part)) for kind, part in self.by_kind.items()},
         }
 
     def write(self, path: Path, about: dict[str, Any]) -> None:

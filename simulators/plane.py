@@ -100,15 +100,20 @@ def inside(polygon: Points, points: Points) -> npt.NDArray[np.bool_]:
     return odd
 
 
-def distance_to_line(line: Points, points: Points) -> npt.NDArray[np.float64]:
-    """Kilometres from each point to the polyline."""
-    start, step = line[:-1], np.diff(line, axis=0)
+def near_line(line: Points, points: Points, limit_km: float) -> npt.NDArray[np.bool_]:
+    """Which of the points lie within `limit_km` of the polyline."""
+    start, end = line[:-1], line[1:]
+    low, high = points.min(axis=0) - limit_km, points.max(axis=0) + limit_km
+    close = ((np.minimum(start, end) <= high) & (np.maximum(start, end) >= low)).all(axis=1)
+    if not close.any():
+        return np.zeros(len(points), np.bool_)
+    start, step = start[close], end[close] - start[close]
     squared = np.maximum((step**2).sum(axis=1), 1e-18)
     offset = points[:, None, :] - start[None]
     share = np.clip((offset * step).sum(axis=2) / squared, 0, 1)
     nearest = offset - share[..., None] * step
-    distances: npt.NDArray[np.float64] = np.hypot(nearest[..., 0], nearest[..., 1]).min(axis=1)
-    return distances
+    near: npt.NDArray[np.bool_] = ((nearest**2).sum(axis=2) <= limit_km**2).any(axis=1)
+    return near
 
 
 def crossings(a: Points, b: Points) -> list[tuple[int, float, int, float]]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.spatial import Voronoi
 
 from simulators.city_shape import DISTRICTS, LAND, MAIN_ROADS, PARKS, WATERS, DistrictShape
-from simulators.plane import Points, distance_to_line, inside, refined, rotated, smooth_curve
+from simulators.plane import Points, inside, near_line, refined, rotated, smooth_curve
 
 MAIN, DISTRIBUTOR, LOCAL = "main", "distributor", "local"
 SPEED_KM_H = {MAIN: 70, DISTRIBUTOR: 50, LOCAL: 30}
@@ -87,7 +87,7 @@ def _neighbourhood_lines(
 ) -> Iterator[RoadLine]:
     bend = _bend(rng)
     angle = rng.uniform(0, math.pi / 2)
-    blocks = rng.uniform(0.20, 0.27), rng.uniform(0.30, 0.46)
+    blocks = rng.uniform(0.21, 0.29), rng.uniform(0.32, 0.48)
     for turn, spacing in ((0.0, blocks[0]), (math.pi / 2, blocks[1])):
         for offset in np.arange(-1.2, 1.2, spacing) + rng.uniform(0, spacing):
             if rng.random() < 0.06:
@@ -97,7 +97,8 @@ def _neighbourhood_lines(
             own = (_nearest(seeds, line) == number) & inside(ring, line)
             if not own.any():
                 continue
-            bent = bend(line)
+            part = _span(own)
+            bent, own = bend(line[part]), own[part]
             for piece in _runs(bent, _widened(own) & _on_land(bent)):
                 key = f"{district.name} {number} {turn:.0f} {offset:.3f}"
                 yield RoadLine(key, LOCAL, _shortened(piece, rng), district.name, number)
@@ -166,7 +167,7 @@ def _on_land(points: Points, *, shore_km: float = _SHORE_KM, parks: bool = True)
         near = _near(water.points, points, shore_km) & free
         if near.any():
             shore = np.vstack((water.points, water.points[:1]))
-            free[near] = ~inside(water.points, points[near]) & (distance_to_line(shore, points[near]) > shore_km)
+            free[near] = ~inside(water.points, points[near]) & ~near_line(shore, points[near], shore_km)
     for park in PARKS if parks else ():
         near = _near(park.points, points, 0.0) & free
         if near.any():
@@ -185,6 +186,12 @@ def _nearest(seeds: Points, points: Points) -> npt.NDArray[np.intp]:
     squared = ((points[:, None, :] - seeds[None]) ** 2).sum(axis=2)
     nearest: npt.NDArray[np.intp] = squared.argmin(axis=1)
     return nearest
+
+
+def _span(mask: Mask) -> slice:
+    """From one before the first to one after the last point of a mask."""
+    found = np.flatnonzero(mask)
+    return slice(max(0, int(found[0]) - 1), int(found[-1]) + 2)
 
 
 def _widened(mask: Mask) -> Mask:

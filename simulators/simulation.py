@@ -86,15 +86,24 @@ class Simulation:
         return round(total)
 
     def intend(self, until: Position) -> None:
-        """Remembers what is about to be sent; the ledger stays as it was confirmed."""
+        """Writes down what is about to be sent, beside what is confirmed so far."""
         self.intent = until
-        self._write_state()
+        state = {
+            **self.settings.as_json(),
+            "position": asdict(self.position),
+            "intent": asdict(self.intent),
+            "ledger": self._confirmed,
+        }
+        replace_file(self.folder / STATE_FILE, json.dumps(state) + "\n")
 
     def confirm(self, until: Position) -> None:
-        """Remembers what the broker has, with the ledger up to there, and writes the ledger for others to read."""
+        """Everything up to there is with the broker and booked. It is written down by the next `intend` or `save`."""
         self.position = self.intent = until
         self._confirmed = self.ledger.as_json()
-        self._write_state()
+
+    def save(self) -> None:
+        """Writes state and ledger as they are confirmed."""
+        self.intend(self.position)
         self.write_ledger()
 
     def write_ledger(self) -> None:
@@ -113,15 +122,6 @@ class Simulation:
         self.truth.flush(
             [item for simulator in self.stream.simulators if isinstance(simulator, WasteSimulator) for item in simulator.emptyings]
         )
-
-    def _write_state(self) -> None:
-        state = {
-            **self.settings.as_json(),
-            "position": asdict(self.position),
-            "intent": asdict(self.intent),
-            "ledger": self._confirmed,
-        }
-        replace_file(self.folder / STATE_FILE, json.dumps(state, indent=1) + "\n")
 
 
 def open_simulation(folder: Path, settings: SimulationSettings, *, stated: frozenset[str] = frozenset()) -> Simulation:

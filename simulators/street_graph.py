@@ -117,12 +117,13 @@ def _point(line: Points, piece: int, share: float) -> Points:
 def _split_by_canals(streets: list[Street], canals: list[tuple[str, Points]]) -> tuple[list[Street], list[Street]]:
     """Streets that touch no canal, and those that cross exactly one, once, well away from their ends: places for a bridge."""
     dry, candidates = [], []
+    boxes = [(name, canal, canal.min(axis=0), canal.max(axis=0)) for name, canal in canals]
     for street in streets:
         low, high = street.points.min(axis=0), street.points.max(axis=0)
         met = [
             (name, crossing)
-            for name, canal in canals
-            if (canal.min(axis=0) <= high).all() and (low <= canal.max(axis=0)).all()
+            for name, canal, canal_low, canal_high in boxes
+            if (canal_low <= high).all() and (low <= canal_high).all()
             for crossing in crossings(street.points, canal)
         ]
         if not met:

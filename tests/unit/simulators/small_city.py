@@ -9,7 +9,7 @@ from simulators.city import SimulatedCity
 from simulators.sensor_simulator import CitySizes
 
 NOW = datetime(2026, 11, 22, 19, 30, tzinfo=UTC)
-SIZES = CitySizes(containers=40, traffic_counters=4, container_days=3, traffic_days=1, bridge_days=0.25, transformer_days=1)
+SIZES = CitySizes(containers=40, traffic_counters=4, container_days=1.5, traffic_days=0.5, bridge_days=1 / 12, transformer_days=0.5)
 ALL_FAULTS: Mapping[str, float] = {"noise": 0.02, "silence": 0.03, "garbled": 0.02, "late": 0.03, "duplicates": 0.02}
 
 
