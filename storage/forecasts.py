@@ -108,7 +108,10 @@ async def emptyings(connection: asyncpg.Connection, container_id: str, since: da
 
 
 def _row(forecast: InflowForecast) -> list[Any]:
-    return [getattr(forecast, name) for name in _COLUMNS]
+    values = {name: getattr(forecast, name) for name in _COLUMNS}
+    # asyncpg takes a tuple inside an array for a composite value.
+    values["inflow_quantiles"] = [list(row) for row in forecast.inflow_quantiles]
+    return list(values.values())
 
 
 def _forecast(row: asyncpg.Record) -> InflowForecast:

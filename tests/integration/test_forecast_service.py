@@ -32,7 +32,7 @@ from storage.schema import migrate
 from tests.integration.raw_topic import write_registry
 from tests.unit.fill_forecast.signals import sawtooth
 
-CONTAINERS = [f"c-s{number}" for number in range(8)]
+CONTAINERS = [f"c-s{number}" for number in range(6)]
 PARTITIONS = 4
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -50,11 +50,12 @@ class GivenContext(ServiceContext):
 
 @dataclass
 class Waste:
-    """A database with containers and thirty days of readings, and a topic for hints."""
+    """A database with containers and twenty days of readings, and a topic for hints."""
 
     servers: StackState
     database: DatabaseSettings
     kafka: KafkaSettings
+    running: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def append(self, container_id: str, levels: Sequence[tuple[datetime, float]]) -> None:
         batch = [
@@ -105,10 +106,12 @@ class Waste:
             ),
         }
         task = asyncio.create_task(service.main(GivenContext("forecast", stop, given=given)))
+        self.running.append(task)
         try:
             yield task
         finally:
             stop.set()
+            self.running.remove(task)
             await asyncio.gather(task, return_exceptions=True)
         task.result()
 
@@ -118,6 +121,9 @@ class Waste:
                 found = await self.forecasts()
                 if reached(found):
                     return found
+                for task in self.running:
+                    if task.done():
+                        task.result()
                 await asyncio.sleep(0.1)
 
 
@@ -133,7 +139,7 @@ async def waste(servers: StackState, database: DatabaseSettings, tmp_path: Path)
         await migrate(connection, timezone="Europe/Amsterdam")
         await import_registry(connection, write_registry(tmp_path, [name.removeprefix("c-") for name in CONTAINERS]))
     for seed, container_id in enumerate(CONTAINERS[:-1]):
-        signal = sawtooth(seed, days=30, container_id=container_id)
+        signal = sawtooth(seed, days=20, interval_hours=2, per_day=0.3, container_id=container_id)
         shift = NOW.timestamp() - 1800 - signal.history.times[-1]
         moments = [datetime.fromtimestamp(at + shift, UTC) for at in signal.history.times]
         await made.append(container_id, list(zip(moments, signal.history.levels.tolist(), strict=True)))
@@ -152,7 +158,7 @@ async def test_every_container_with_readings_is_forecast_at_start_and_the_one_wi
     assert forecast.data_grade == "good"
     assert forecast.horizon_hours[0] == 3
     async with connected(waste.database, application_name="test") as connection:
-        seen = await emptyings(connection, CONTAINERS[0], NOW - timedelta(days=31))
+        seen = await emptyings(connection, CONTAINERS[0], NOW - timedelta(days=21))
     assert len(seen) >= 3
 
 
