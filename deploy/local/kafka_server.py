@@ -127,7 +127,13 @@ def prepare(
 
 
 def _java_command(java: str, jars: Path, *, heap_megabytes: int, archive: Path | None = None) -> list[str]:
-    heap = [f"-Xms{min(heap_megabytes, 256)}m", f"-Xmx{heap_megabytes}m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError"]
+    heap = [
+        f"-Xms{min(heap_megabytes, 256)}m",
+        f"-Xmx{heap_megabytes}m",
+        "-XX:+UseSerialGC",
+        "-XX:-UsePerfData",
+        "-XX:+ExitOnOutOfMemoryError",
+    ]
     if archive is not None:
         heap.append(f"-XX:SharedArchiveFile={archive}")
     logger = "-Dorg.slf4j.simpleLogger"

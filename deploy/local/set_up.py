@@ -65,7 +65,7 @@ def prepare_run(run: RunDirectory, programs: Programs) -> Prepared:
     return Prepared(run, programs, ports, passwords)
 
 
-def server_specs(prepared: Prepared, report: Report) -> list[ProcessSpec]:
+def server_specs(prepared: Prepared, engine: Engine, report: Report) -> list[ProcessSpec]:
     """Prepares the three servers at the same time: each takes a second or two of another program's start."""
     run, ports, passwords, programs = prepared.run, prepared.ports, prepared.passwords, prepared.programs
 
@@ -81,7 +81,7 @@ def server_specs(prepared: Prepared, report: Report) -> list[ProcessSpec]:
         )  # fmt: skip
 
     def postgres() -> ProcessSpec:
-        preload = programs.timescaledb_installed
+        preload = engine == "timescale"
         return postgres_server.prepare(run, programs.postgres_bin, ports["postgres"], passwords, preload_timescaledb=preload)
 
     with step(report, "prepared Mosquitto, Kafka and PostgreSQL"), ThreadPoolExecutor(3) as pool:

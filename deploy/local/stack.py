@@ -62,7 +62,7 @@ def up(
         chosen = set_up.choose_engine(run, programs, engine)
         try:
             prepared = set_up.prepare_run(run, programs)
-            specs = set_up.server_specs(prepared, report)
+            specs = set_up.server_specs(prepared, chosen, report)
             if prometheus if prometheus is not None else bool(services):
                 specs += set_up.prometheus_specs(prepared, report)
             set_up.start_servers(prepared, specs, chosen, owner_pid, report)
