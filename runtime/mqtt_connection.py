@@ -142,6 +142,7 @@ class MqttConnection:
     async def _connect(self) -> bool:
         """One attempt, until the broker has answered or the time is over."""
         self._lost.clear()
+        self._last_reason = "the broker closed the connection"
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS + CONNACK_TIMEOUT_SECONDS):
                 self.client.begin(await self._open_socket())
@@ -149,10 +150,12 @@ class MqttConnection:
                 if sock is not None:
                     self._start_reader(sock.fileno())
                 await self._first(self._connected, self._lost)
-        except (OSError, TimeoutError) as error:
-            self._close(str(error) or "no answer")
+        except TimeoutError:
+            self._last_reason = "the broker did not answer in time"
+        except OSError as error:
+            self._last_reason = str(error) or repr(error)
         if not self.connected:
-            self._close("no CONNACK")
+            self._close(self._last_reason)
             self._log.warning("mqtt_connect_failed", reason=self._last_reason)
         return self.connected
 
@@ -186,7 +189,6 @@ class MqttConnection:
     def _close(self, reason: str) -> None:
         """Drops the socket, if there is one, and tells the owner if it thinks that we are connected."""
         if self.client.socket() is not None:
-            self._last_reason = reason
             self.client._sock_close()  # paho closes by itself only what it saw failing
         self._note_lost(reason)
 

@@ -152,6 +152,17 @@ class Forwarding:
         finally:
             await consumer.stop()
 
+    async def count(self) -> int:
+        """Records in the Kafka topic now."""
+        consumer = make_consumer(self.kafka, group_id=None, group_instance_id=None, client_id="test")
+        await consumer.start()
+        try:
+            return sum(
+                (await consumer.end_offsets([TopicPartition(self.kafka_topic, number) for number in range(PARTITIONS)])).values()
+            )
+        finally:
+            await consumer.stop()
+
     async def until_kafka_has(self, payloads: Sequence[bytes]) -> list[Record]:
         """Waits until every payload is in Kafka; returns all records."""
         wanted = set(payloads)
