@@ -28,7 +28,7 @@ POSTGRES_INTEGER_MAX = 2**31 - 1
 CASES_PER_BATCH = 20
 """Mutations are drawn from a seed, many per example: hypothesis alone would take minutes for as many cases."""
 
-many = settings(max_examples=1500, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=1000, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 batches = settings(many, max_examples=220)
 
 ODD_VALUES: list[Any] = [
@@ -93,7 +93,7 @@ def test_any_bytes_on_any_topic(topic: str, payload: bytes, retain: bool) -> Non
     check(RawMessage(topic, payload, RECEIVED_AT, retain=retain))
 
 
-@settings(many, max_examples=800)
+@settings(many, max_examples=400)
 @given(topic=topics, document=json_values, ascii_only=st.booleans())
 def test_any_json_on_any_topic(topic: str, document: Any, ascii_only: bool) -> None:
     check(RawMessage(topic, as_json(document, ascii_only), RECEIVED_AT))
