@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from api.canary import CanarySettings
 from deploy.local import stack
 from models.domain.failures import StadspulsError
 from runtime.clock import SystemClock
@@ -110,10 +111,7 @@ class Demo:
 
     @property
     def page(self) -> str:
-        state = stack.status(self.run_dir)
-        if state is None:
-            raise StadspulsError("the stack is gone while the demo runs")
-        return f"http://127.0.0.1:{state.process('api').port}"
+        return load(CanarySettings, "canary", self.run_dir).canary_api_address
 
     async def _make_city(self, pool: Any) -> Simulation:
         with self.steps.next():
