@@ -79,6 +79,7 @@ class StoreProcess:
             "STADSPULS_RUN_DIR": str(line.servers.run_dir),
             "STADSPULS_DATABASE_NAME": line.database.database_name,
             "STADSPULS_KAFKA_TOPIC_RAW": line.topic.kafka.kafka_topic_raw,
+            "STADSPULS_KAFKA_TOPIC_CHANGED": line.topic.kafka.kafka_topic_changed,
             "STADSPULS_STORE_INSTANCE": instance,
             "STADSPULS_STORE_MAX_BATCH_RECORDS": "1000",
             "STADSPULS_METRICS_PORT": "0",

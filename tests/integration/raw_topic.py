@@ -81,11 +81,16 @@ class RawTopic:
     async def create(self) -> None:
         await self._admin.create_topics([NewTopic(self.kafka.kafka_topic_raw, PARTITIONS, 1)])
 
-    async def delete(self) -> None:
-        await self._admin.delete_topics([self.kafka.kafka_topic_raw])
+    async def create_all(self) -> None:
+        """The raw topic and the one for hints."""
+        await self.create()
+        await self._admin.create_topics([NewTopic(self.kafka.kafka_topic_changed, 2, 1)])
+
+    async def delete_all(self) -> None:
+        await self._admin.delete_topics([self.kafka.kafka_topic_raw, self.kafka.kafka_topic_changed])
 
     async def recreate(self) -> None:
-        await self.delete()
+        await self._admin.delete_topics([self.kafka.kafka_topic_raw])
         for _ in range(100):
             await asyncio.sleep(0.1)
             if self.kafka.kafka_topic_raw not in await self._admin.list_topics():
@@ -125,18 +130,24 @@ class RawTopic:
 
 @asynccontextmanager
 async def raw_topic_on(servers: StackState) -> AsyncIterator[RawTopic]:
-    """A topic whose name the store's account may read, gone afterwards."""
+    """Topics whose names the store's account may use, gone afterwards."""
     settings = load(KafkaSettings, "operator", servers.run_dir)
-    kafka = settings.model_copy(update={"kafka_topic_raw": f"{settings.kafka_topic_raw}.{uuid4().hex[:8]}"})
+    mark = uuid4().hex[:8]
+    kafka = settings.model_copy(
+        update={
+            "kafka_topic_raw": f"{settings.kafka_topic_raw}.{mark}",
+            "kafka_topic_changed": f"{settings.kafka_topic_changed}.{mark}",
+        }
+    )
     producer, admin = make_producer(kafka, client_id="test"), make_admin(kafka, client_id="test")
     await producer.start()
     await admin.start()
     topic = RawTopic(kafka, producer, admin)
-    await topic.create()
+    await topic.create_all()
     try:
         yield topic
     finally:
-        await topic.delete()
+        await topic.delete_all()
         await producer.stop()
         await admin.close()
 
@@ -185,7 +196,8 @@ class Line:
     def context(self, stop: asyncio.Event) -> ServiceContext:
         store = load(StoreSettings, "store", self.servers.run_dir).model_copy(update=self.options)
         own = load(KafkaSettings, "store", self.servers.run_dir)
-        kafka = own.model_copy(update={"kafka_topic_raw": self.topic.kafka.kafka_topic_raw})
+        topics = {name: getattr(self.topic.kafka, name) for name in ("kafka_topic_raw", "kafka_topic_changed")}
+        kafka = own.model_copy(update=topics)
         return GivenContext(
             "store", stop, given={StoreSettings: store, KafkaSettings: kafka, DatabaseSettings: self.store_database}
         )

@@ -10,15 +10,16 @@ from uuid import uuid4
 
 import orjson
 import pytest
+from aiokafka import TopicPartition
 
 from deploy.local.processes import StackState
 from ingest.store.breaker import TooManyUnreadable
-from ingest.store.hints import Hints
 from ingest.store.raw_log import RawLog
 from ingest.store.registry_snapshot import RegistrySnapshot
 from ingest.store.replay import LetterChoice, Replay, ReplayReport
 from models.domain.failures import OffsetGap
 from runtime.clock import SystemClock
+from runtime.kafka import make_consumer
 from runtime.postgres import connected, open_pool
 from runtime.settings import DatabaseSettings
 from storage.dead_letters import dead_letter_counts, list_dead_letters
@@ -218,16 +219,22 @@ async def test_garbage_and_unregistered_sensors_stop_nothing(line: Line) -> None
     assert totals.messages_dead_lettered == 700
 
 
-async def test_changed_things_are_hinted_at_after_the_commit(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[tuple[str, int]] = []
-    note = Hints.note
-
-    def spy(self: Hints, kind: str, readings: object) -> None:
-        note(self, kind, readings)  # type: ignore[arg-type]  # passed on as given
-        seen.append((kind, self.waiting))
-
-    monkeypatch.setattr(Hints, "note", spy)
+async def test_changed_things_are_hinted_at_after_the_commit_and_old_readings_are_not(line: Line) -> None:
     await line.topic.send([message for sensor in SENSORS for message in hourly(sensor, 3)])
-    await line.handled(60)
-    assert {kind for kind, _ in seen} == {"container_fill"}
-    assert max(waiting for _, waiting in seen) <= len(SENSORS)
+    old = datetime.now(UTC) - timedelta(days=20)
+    await line.topic.send([(topic_of("s1"), own_payload(old, distance_mm=1.0))])
+    await line.handled(61)
+    kafka = line.topic.kafka
+    consumer = make_consumer(kafka, group_id=None, group_instance_id=None, client_id="test", auto_offset_reset="earliest")
+    consumer.assign([TopicPartition(kafka.kafka_topic_changed, number) for number in range(2)])
+    await consumer.start()
+    hints: list[dict[str, str]] = []
+    try:
+        async with asyncio.timeout(30):
+            while {hint["thing_id"] for hint in hints} != {f"c-{sensor}" for sensor in SENSORS}:
+                fetched = await consumer.getmany(timeout_ms=500)
+                hints += [orjson.loads(record.value) for records in fetched.values() for record in records]
+    finally:
+        await consumer.stop()
+    assert {hint["kind"] for hint in hints} == {"container_fill"}
+    assert all(datetime.fromisoformat(hint["observed_at"]) > START - timedelta(hours=1) for hint in hints)
