@@ -49,9 +49,13 @@ class CityMap:
     bridges: tuple[BridgeSite, ...]
 
 
-@lru_cache(maxsize=4)
 def build_city_map(seed: int, bridges: int = 25) -> CityMap:
-    """The map of the city with this seed."""
+    """The map of the city with this seed. Building takes a second or two, so the last few are kept."""
+    return _built(seed, bridges)
+
+
+@lru_cache(maxsize=4)
+def _built(seed: int, bridges: int) -> CityMap:
     rng = np.random.default_rng([seed, 101])
     edges = build_streets(road_lines(rng), [(canal.name, canal.points) for canal in CANALS], bridges)
     edges.sort(key=lambda edge: (edge.points[0].tolist(), edge.points[-1].tolist()))

@@ -131,7 +131,7 @@ def _split_by_canals(streets: list[Street], canals: list[tuple[str, Points]]) ->
         elif len(met) == 1:
             name, (piece, share, _, _) = met[0]
             at = _point(street.points, piece, share)
-            if min(np.hypot(*(at - street.points[0])), np.hypot(*(at - street.points[-1]))) > 0.03:
+            if min(np.hypot(*(at - street.points[0])), np.hypot(*(at - street.points[-1]))) > 0.012:
                 candidates.append(replace(street, canal=name, bridge_at=(float(at[0]), float(at[1]))))
     return dry, candidates
 
