@@ -99,9 +99,10 @@ def build_reading(
     if fields.text:
         _refuse_nul(fields, measured)
     try:
-        return kind.reading_type.__pydantic_validator__.validate_python(values, strict=True)
+        reading: Reading = kind.reading_type.__pydantic_validator__.validate_python(values, strict=True)
     except ValidationError as error:
         raise _sentence(kind, error) from None
+    return reading
 
 
 def _check_clock(context: SensorContext, observed_at: datetime, received_at: datetime) -> None:

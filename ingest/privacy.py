@@ -57,7 +57,7 @@ _KEY_IN_BYTES = re.compile(rb'"([^"\\]{1,64})"\s{0,8}:')
 def forbidden_in(document: dict[str, Any] | list[Any]) -> list[str]:
     """The forbidden names among all keys of a parsed JSON document, at any depth, normalised and sorted; [] for none."""
     found: set[str] = set()
-    pending = [document]
+    pending: list[Any] = [document]
     while pending:
         value = pending.pop()
         if type(value) is dict:
