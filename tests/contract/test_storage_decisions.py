@@ -1,0 +1,189 @@
+"""Forecasts, emptyings, plans with their inputs, requests and the outbox."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, date, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from models.domain.forecast import Emptying, InflowForecast
+from models.domain.plan import (
+    CollectionPlan,
+    ContainerDecision,
+    CostedSchedule,
+    DecisionRule,
+    Route,
+    Visit,
+    VisitKind,
+)
+from runtime.postgres import connected
+from runtime.settings import DatabaseSettings
+from storage.forecasts import (
+    current_forecast,
+    current_forecasts,
+    emptyings,
+    keep_forecast,
+    kept_forecasts,
+    replace_current_forecast,
+    replace_current_forecasts,
+    replace_emptyings,
+)
+from storage.outbox import mark_sent, unsent_messages
+from storage.plans import (
+    answer_plan_request,
+    newest_plan_date,
+    plan_inputs,
+    plan_of,
+    plan_request,
+    plan_requests,
+    plans_of,
+    request_plan,
+    save_plan,
+)
+
+pytestmark = pytest.mark.servers
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DAY = date(2026, 3, 2)
+
+
+def _forecast(container_id: str = "c-1", *, hours: int = 0, level: float = 0.4) -> InflowForecast:
+    cutoff = NOW + timedelta(hours=hours)
+    return InflowForecast(
+        container_id=container_id,
+        forecaster="empirical",
+        forecaster_version="1",
+        cutoff=cutoff,
+        known_at=cutoff,
+        level_at_cutoff=level,
+        level_observed_at=cutoff,
+        quantiles=(0.1, 0.5, 0.9),
+        horizon_hours=(24, 48),
+        inflow_quantiles=((0.0, 0.1), (0.1, 0.2), (0.2, 0.35)),
+        data_grade="good",
+        basis="30 days of its own",
+        level_after_emptying=0.05,
+    )
+
+
+async def test_the_current_forecast_is_replaced_but_never_by_an_older_one(storage: asyncpg.Connection) -> None:
+    assert await current_forecast(storage, "c-1") is None
+    await replace_current_forecast(storage, _forecast())
+    assert await current_forecast(storage, "c-1") == _forecast()
+    await replace_current_forecasts(storage, [_forecast("c-2"), _forecast(hours=1, level=0.5)])
+    await replace_current_forecast(storage, _forecast(hours=0, level=0.9))
+    assert await current_forecasts(storage) == [_forecast(hours=1, level=0.5), _forecast("c-2")]
+
+
+async def test_kept_forecasts_stay_and_are_kept_once(storage: asyncpg.Connection) -> None:
+    for _ in range(2):
+        await keep_forecast(storage, _forecast())
+    await keep_forecast(storage, _forecast(hours=24))
+    await keep_forecast(storage, _forecast(), kept_for="plan")
+    assert await kept_forecasts(storage, since=NOW, until=NOW + timedelta(hours=24)) == [_forecast()]
+    assert await storage.fetchval("SELECT count(*) FROM forecast_kept") == 3
+
+
+async def test_emptyings_are_replaced_from_a_moment_on(storage: asyncpg.Connection) -> None:
+    def emptying(day: int, level: float) -> Emptying:
+        before = NOW + timedelta(days=day)
+        return Emptying(container_id="c-1", after=before - timedelta(hours=1), before=before, level_before=level, level_after=0.02)
+
+    await replace_emptyings(storage, "c-1", NOW, [emptying(0, 0.5), emptying(7, 0.6), emptying(14, 0.7)])
+    await replace_emptyings(storage, "c-2", NOW, [])
+    await replace_emptyings(storage, "c-1", NOW + timedelta(days=7), [emptying(8, 0.9)])
+    assert await emptyings(storage, "c-1", NOW) == [emptying(0, 0.5), emptying(8, 0.9)]
+    assert await emptyings(storage, "c-1", NOW + timedelta(days=1)) == [emptying(8, 0.9)]
+
+
+def _plan(fraction: str = "glass", *, day: date = DAY, seed: int = 1) -> CollectionPlan:
+    stop = Visit(kind=VisitKind.STOP, place_id="s-1", container_ids=("c-1",), arrival_s=30_000, departure_s=30_150, load_l=2000)
+    depot = Visit(kind=VisitKind.DEPOT, place_id="d-1", arrival_s=28_000, departure_s=28_000, load_l=0)
+    on = ContainerDecision(
+        container_id="c-1", collected=True, rule=DecisionRule.REQUIRED, truck_id="t-1", level_now=0.8, level_observed_at=NOW,
+        overflow_probability=0.4, prize=80.0, detour_m=900, reason="full on Tuesday with a chance of 40 %",
+    )  # fmt: skip
+    off = on.model_copy(update={"container_id": "c-2", "collected": False, "rule": DecisionRule.NO_DATA, "truck_id": None})
+    return CollectionPlan(
+        plan_date=day, district="*", fraction=fraction, revision=0, made_at=NOW, seed=seed, iterations=500, matrix_source="streets",
+        routes=(Route(truck_id="t-1", visits=(depot, stop, depot), distance_m=12_000, duration_s=7200, path=((52.3, 5.2),)),),
+        decisions=(on, off), fixed_schedule=CostedSchedule(trucks=2, stops=9, distance_m=30_000, duration_s=20_000), check_failures=(),
+    )  # fmt: skip
+
+
+INPUTS = {"matrix": {"distance_m": [[0, 5], [5, 0]]}, "registry_version": 3, "packages": {"pyvrp": "0.14.1"}}
+
+
+async def test_a_plan_comes_back_with_its_inputs_and_leaves_through_the_outbox(storage: asyncpg.Connection) -> None:
+    assert await newest_plan_date(storage) is None
+    assert await save_plan(storage, _plan(), INPUTS) == 1
+    saved = _plan().model_copy(update={"revision": 1})
+    assert await plans_of(storage, DAY) == [saved]
+    assert await newest_plan_date(storage) == DAY
+    assert await plan_inputs(storage, DAY, "*", "glass", 1) == INPUTS
+    (message,) = await unsent_messages(storage, "plans")
+    assert CollectionPlan.model_validate(message.payload) == saved
+    row = await storage.fetchrow("SELECT * FROM plan")
+    assert (row["truck_count"], row["stop_count"], row["distance_m"], row["fixed_stop_count"]) == (1, 1, 12_000, 9)
+    decisions = await storage.fetch("SELECT container_id, collected, rule, reason FROM plan_decision ORDER BY container_id")
+    assert [(row["container_id"], row["collected"], row["rule"]) for row in decisions] == [
+        ("c-1", True, "required"),
+        ("c-2", False, "no_data"),
+    ]
+    await mark_sent(storage, [message.outbox_id])
+    assert await unsent_messages(storage, "plans") == []
+
+
+async def test_a_new_plan_of_a_day_is_a_new_revision_and_the_newest_counts(storage: asyncpg.Connection) -> None:
+    assert [await save_plan(storage, _plan(seed=seed), INPUTS) for seed in (1, 2)] == [1, 2]
+    assert await save_plan(storage, _plan("paper"), INPUTS) == 1
+    assert await save_plan(storage, _plan(day=DAY + timedelta(days=1)), {}) == 1
+    assert [(plan.fraction, plan.revision, plan.seed) for plan in await plans_of(storage, DAY)] == [
+        ("glass", 2, 2),
+        ("paper", 1, 1),
+    ]
+    first = await plan_of(storage, DAY, "*", "glass", 1)
+    newest = await plan_of(storage, DAY, "*", "glass")
+    assert first is not None
+    assert newest is not None
+    assert (first.seed, newest.seed) == (1, 2)
+    assert await plan_of(storage, DAY, "*", "textile") is None
+    assert await storage.fetchval("SELECT count(*) FROM decision_input") == len(INPUTS), "each content is stored once"
+
+
+async def test_plans_saved_at_the_same_time_get_different_revisions(
+    storage: asyncpg.Connection, storage_settings: DatabaseSettings
+) -> None:
+    async def save(seed: int) -> int:
+        async with connected(storage_settings, application_name="tests") as connection:
+            return await save_plan(connection, _plan(seed=seed), INPUTS)
+
+    assert sorted(await asyncio.gather(*(save(seed) for seed in range(5)))) == [1, 2, 3, 4, 5]
+
+
+async def test_a_plan_that_fails_to_save_leaves_no_message(storage: asyncpg.Connection) -> None:
+    twice = _plan().model_copy(update={"decisions": _plan().decisions[:1] * 2})
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await save_plan(storage, twice, INPUTS)
+    assert await unsent_messages(storage, "plans") == []
+    assert await plans_of(storage, DAY) == []
+
+
+async def test_a_request_is_taken_by_one_planner_and_answered(
+    storage: asyncpg.Connection, storage_settings: DatabaseSettings
+) -> None:
+    request_id = await request_plan(storage, DAY, fraction="glass", asked_by="api")
+    async with storage.transaction():
+        (mine,) = await plan_requests(storage)
+        async with connected(storage_settings, application_name="tests") as other, other.transaction():
+            assert await plan_requests(other) == []
+        assert (mine.request_id, mine.plan_date, mine.fraction, mine.district) == (request_id, DAY, "glass", "*")
+        await answer_plan_request(storage, request_id, revision=4)
+    assert await plan_requests(storage) == []
+    answered = await plan_request(storage, request_id)
+    assert answered is not None
+    assert answered.revision == 4
+    assert answered.answered_at is not None
+    assert await plan_request(storage, request_id + 1) is None
