@@ -2,45 +2,49 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.mqtt_to_kafka.acknowledgements import AcknowledgementWindow
 
+RECEIVE = st.lists(st.integers(0, 5), max_size=6)
+"""Packet ids, used again and again; 0 is QoS 0."""
+WRITE = st.integers(0, 2**20)
+"""Which of the held messages Kafka has now, one bit each."""
+LOSE = st.none()
 
-@given(st.data())
-def test_acknowledgements_are_the_oldest_written_messages_of_the_connection_whatever_the_order(data: st.DataObject) -> None:
+
+@given(st.lists(RECEIVE | WRITE | WRITE | LOSE, max_size=30))
+def test_acknowledgements_are_the_oldest_written_messages_of_the_connection_whatever_the_order(
+    steps: list[list[int] | int | None],
+) -> None:
     window = AcknowledgementWindow()
     arrived = 0
     connection: list[tuple[int, int]] = []  # (number, packet id) of this connection
     acknowledged: list[int] = []
-    held: set[int] = set()
+    held: list[int] = []
     written: set[int] = set()
-    for _ in range(data.draw(st.integers(1, 30), "steps")):
-        step = data.draw(st.sampled_from(["receive", "write", "write", "lose"]), "step")
-        if step == "receive":
-            mids = data.draw(st.lists(st.integers(0, 5), max_size=6), "packet ids, used again and again; 0 is QoS 0")
-            window.received(mids)
-            connection += [(arrived + place, mid) for place, mid in enumerate(mids)]
-            held |= set(range(arrived, arrived + len(mids)))
-            arrived += len(mids)
-        elif step == "write" and held:
-            batch = data.draw(st.lists(st.sampled_from(sorted(held)), unique=True), "records that Kafka has now")
-            held -= set(batch)
-            written |= set(batch)
-            acknowledged += window.written(batch)
-            prefix = []
-            for number, mid in connection:
-                if number not in written:
-                    break
-                prefix.append(mid)
-            assert acknowledged == [mid for mid in prefix if mid]
-            assert len(window) == len(connection) - len(prefix)
-        elif step == "lose":
+    for step in steps:
+        if step is None:
             window.connection_lost()
             connection.clear()
             acknowledged.clear()
             assert len(window) == 0
+        elif isinstance(step, list):
+            window.received(step)
+            connection += [(arrived + place, mid) for place, mid in enumerate(step)]
+            held += range(arrived, arrived + len(step))
+            arrived += len(step)
+        else:
+            batch = [number for place, number in enumerate(held) if step >> place & 1]
+            held = [number for number in held if number not in batch]
+            written.update(batch)
+            acknowledged += window.written(reversed(batch))
+            prefix = list(takewhile(lambda entry: entry[0] in written, connection))
+            assert acknowledged == [mid for _, mid in prefix if mid]
+            assert len(window) == len(connection) - len(prefix)
 
 
 def test_late_news_of_an_earlier_connection_acknowledges_nothing_on_the_new_one() -> None:
