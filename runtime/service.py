@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from prometheus_client import start_http_server
 
 from runtime import logs
+from runtime.city_clock import CityClock
 from runtime.clock import Clock, SystemClock
-from runtime.settings import MetricsSettings, SomeSettings, load
+from runtime.settings import CitySettings, MetricsSettings, SomeSettings, load
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ async def _supervised(name: str, main: ServiceMain) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    context = ServiceContext(name, stop)
+    city = load(CitySettings, name)
+    context = ServiceContext(name, stop, CityClock(city.city_clock_file) if city.city_clock_file else SystemClock())
     metrics = context.settings(MetricsSettings)
     if metrics.metrics_port:
         start_http_server(metrics.metrics_port, addr=metrics.metrics_host)

@@ -18,6 +18,7 @@ from typing import Any
 from api.canary import CanarySettings
 from deploy.local import stack
 from models.domain.failures import StadspulsError
+from runtime.city_clock import write_city_clock
 from runtime.clock import SystemClock
 from runtime.mqtt_publisher import MqttPublisher
 from runtime.postgres import open_pool
@@ -80,8 +81,8 @@ class Demo:
             await self._send_history(simulation, publisher)
             with self.steps.next():
                 await self._settle(pool, simulation)
-            await self._forecast(pool)
-            plan_date = await self._plan(api)
+            await self._forecast(pool, simulation)
+            plan_date = await self._plan(api, simulation)
             summary = await self._summary(api, pool, simulation, plan_date)
             self._show(summary)
             await self._live(simulation, publisher, api)
@@ -161,22 +162,35 @@ class Demo:
             await asyncio.sleep(1)
         self.steps.say(f"after {SETTLE_SECONDS:g} s not everything has arrived")
 
-    async def _forecast(self, pool: Any) -> None:
+    async def _forecast(self, pool: Any, simulation: Simulation) -> None:
         with self.steps.next():
-            await asyncio.to_thread(stack.start_services, self.run_dir, ["forecast"], set_up_first=False)
+            self._set_city_clock(simulation, speed=0)
+            await self._start_service("forecast")
             wanted = self.settings.sizes.containers
             await self._until(lambda: self._forecasts_are_there(pool, wanted), FORECAST_SECONDS)
+
+    @property
+    def _clock_file(self) -> Path:
+        return self.run_dir / "city" / "clock.json"
+
+    def _set_city_clock(self, simulation: Simulation, speed: float) -> None:
+        """Forecasts and plans count from the city's time, which lags behind ours until it has caught up."""
+        write_city_clock(self._clock_file, _city_time(simulation), datetime.now(UTC), speed)
+
+    async def _start_service(self, name: str) -> None:
+        environment = {"STADSPULS_CITY_CLOCK_FILE": str(self._clock_file)}
+        await asyncio.to_thread(stack.start_services, self.run_dir, [name], environment=environment, set_up_first=False)
 
     async def _forecasts_are_there(self, pool: Any, wanted: int) -> bool:
         found = await hours_to_full(pool)
         self.steps.progress(f"{len(found)} of {wanted} containers have a forecast")
         return len(found) >= wanted
 
-    async def _plan(self, api: Api) -> date:
+    async def _plan(self, api: Api, simulation: Simulation) -> date:
         with self.steps.next():
-            await asyncio.to_thread(stack.start_services, self.run_dir, ["plan"], set_up_first=False)
+            await self._start_service("plan")
             zone = load(CitySettings, "operator", self.run_dir).zone
-            tomorrow = (datetime.now(UTC).astimezone(zone) + timedelta(days=1)).date()
+            tomorrow = (_city_time(simulation).astimezone(zone) + timedelta(days=1)).date()
             await self._until(lambda: self._plan_is_there(api, tomorrow), PLAN_SECONDS)
         return tomorrow
 
@@ -202,6 +216,7 @@ class Demo:
         if self.live_seconds is not None:
             asyncio.get_running_loop().call_later(self.live_seconds, self.stop.set)
         self.lives = True
+        self._set_city_clock(simulation, speed=self.speed)
         await live(simulation, publisher, SystemClock(), self.stop, speed=self.speed, on_progress=self._say_live)
 
     def _say_live(self, progress: Progress) -> None:
@@ -275,6 +290,11 @@ class _HistoryProgress:
         self._steps.progress(
             f"{self.sent:,} of about {self._expected:,} messages sent, {self.rate:,.0f} a second, {int(left_s) // 60}:{int(left_s) % 60:02d} min left"
         )
+
+
+def _city_time(simulation: Simulation) -> datetime:
+    """Until when the city has sent: the present of all that lives in it."""
+    return datetime.fromtimestamp(simulation.position.hour_s, UTC)
 
 
 def _ledger(simulation: Simulation, found: Stored) -> Ledger:
