@@ -23,6 +23,9 @@ from runtime.settings import ENVIRONMENT_PREFIX, DatabaseSettings, load
 
 ENGINES: tuple[Engine, ...] = ("timescale", "plain")
 
+# Recorded data of others, outside the repository; read before the loop below, which would forget it.
+SHARED_DATA = Path(os.environ.get("STADSPULS_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
 # A developer's own settings must not reach into the tests.
 for name in [name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX)]:
     del os.environ[name]
@@ -37,6 +40,14 @@ def servers() -> Iterator[StackState]:
         yield stack.up(folder, owner_pid=os.getpid(), report=said.append)
     finally:
         stack.remove(folder)
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of recorded data of others (STADSPULS_SHARED_DATA, else ../shared/data); skips, saying so, where there is none."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip(f"there is no recorded data of others in {SHARED_DATA}: set STADSPULS_SHARED_DATA to its folder")
+    return SHARED_DATA
 
 
 @pytest.fixture(params=ENGINES)
