@@ -51,6 +51,12 @@ class EngineModel:
     trucks: tuple[tuple[Truck, ...], ...]
     last_sites: tuple[tuple[DisposalSite, ...], ...]
     shift_weight: int
+    shift_unit: int
+
+    @property
+    def ghosts(self) -> int:
+        """The number of ghost depots: the last locations; the clients' are before them."""
+        return len(self.trucks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +80,7 @@ def build(problem: Problem) -> EngineModel:
     kinds = _kinds(problem)
     rules = {truck.break_rule for truck in problem.trucks}
     bundles = bundled(problem)
-    clients, groups, of_client = _clients(bundles, rules, first_location=len(problem.depots) + len(problem.disposal_sites))
+    clients, groups, of_client = _clients(bundles, rules, len(problem.depots) + len(problem.disposal_sites), _weighs(problem))
     fixed = [depot.place for depot in problem.depots] + [site.place for site in problem.disposal_sites]
     rows = np.array([*fixed, *(bundle.first.place for bundle in of_client), *(0 for _ in kinds)])
     first = len(fixed)
@@ -98,7 +104,14 @@ def build(problem: Problem) -> EngineModel:
         data = pyvrp.ProblemData(locations, clients, depots, types, costs, durations, groups)
     sites = {len(problem.depots) + index: site for index, site in enumerate(problem.disposal_sites)}
     return EngineModel(
-        data, plain, tuple(of_client), sites, tuple(k.trucks for k in kinds), tuple(k.last_sites for k in kinds), weight
+        data=data,
+        plain=plain,
+        bundles=tuple(of_client),
+        sites=sites,
+        trucks=tuple(kind.trucks for kind in kinds),
+        last_sites=tuple(kind.last_sites for kind in kinds),
+        shift_weight=weight,
+        shift_unit=unit,
     )
 
 
@@ -133,7 +146,7 @@ def _kind(problem: Problem, trucks: tuple[Truck, ...]) -> _Kind:
 
 
 def _clients(
-    bundles: list[Bundle], rules: set[BreakRule | None], first_location: int
+    bundles: list[Bundle], rules: set[BreakRule | None], first_location: int, weigh: bool
 ) -> tuple[list[pyvrp.Client], list[pyvrp.ClientGroup], list[Bundle]]:
     """A client per bundle and safe window; several windows of one bundle exclude each other in a group."""
     clients: list[pyvrp.Client] = []
@@ -150,7 +163,7 @@ def _clients(
             clients.append(
                 pyvrp.Client(
                     location=first_location + len(clients),
-                    pickup=[bundle.load_l, bundle.load_kg],
+                    pickup=[bundle.load_l, bundle.load_kg] if weigh else [bundle.load_l],
                     service_duration=bundle.service_duration_s,
                     tw_early=opens,
                     tw_late=closes,
@@ -205,6 +218,7 @@ def _depots(problem: Problem, kinds: list[_Kind], rules: set[BreakRule | None], 
 
 def _vehicle_type(problem: Problem, kind: _Kind, index: int, unit: int, weight: int) -> pyvrp.VehicleType:
     truck = kind.truck
+    max_kg = truck.max_load_kg if truck.max_load_kg is not None else 1 << 40
     rule = truck.break_rule
     pause = rule.duration_s if rule else 0
     depot = next(i for i, item in enumerate(problem.depots) if item.node == truck.depot)
@@ -216,7 +230,7 @@ def _vehicle_type(problem: Problem, kind: _Kind, index: int, unit: int, weight: 
     longest = (truck.shift_load_l or 0) // unit * weight + weight - 1 if capped else NO_LIMIT
     return pyvrp.VehicleType(
         num_available=len(kind.trucks),
-        capacity=[truck.capacity_l, truck.max_load_kg if truck.max_load_kg is not None else 1 << 40],
+        capacity=[truck.capacity_l, *([max_kg] if _weighs(problem) else [])],
         start_depot=depot,
         end_depot=len(problem.depots) + len(problem.disposal_sites) + index,
         fixed_cost=round(truck.fixed_cost * MONEY),
@@ -250,6 +264,11 @@ def _duration_matrix(problem: Problem, kind: _Kind, rows: IntMatrix, ghosts_from
     seconds[ghosts_from:, :] = 0
     np.fill_diagonal(seconds, 0)
     return seconds
+
+
+def _weighs(problem: Problem) -> bool:
+    """Whether any truck has a limit by weight."""
+    return any(truck.max_load_kg is not None for truck in problem.trucks)
 
 
 def _shift_unit(problem: Problem) -> int:

@@ -21,6 +21,7 @@ from processors.routing.engine import FORBIDDEN_EDGE, EngineModel
 from processors.routing.trip_merging import with_merged_trips
 
 KEPT_BESTS = 20
+NEAR = 20
 MEMORY = 300
 """Steps that late acceptance looks back."""
 PATIENCE = 20_000
@@ -130,16 +131,22 @@ def _polished(
 def _starting_penalties(model: EngineModel) -> tuple[list[float], float, float]:
     """A usual leg's cost for a tenth of a usual load too much, or for a tenth of a usual leg's time too late."""
     data = model.plain
-    cost = np.asarray(data.distance_matrix(0), dtype=np.int64)
-    clients = data.clients()
-    near = np.sort(np.where(cost < FORBIDDEN_EDGE, cost, cost.max()), axis=1)[:, 1 : min(20, len(cost))]
-    unit_duration = data.vehicle_type(0).unit_duration_cost
-    seconds = data.duration_matrix(0)
-    typical_s = float(np.median(np.sort(seconds, axis=1)[:, 1 : min(20, len(cost))])) + 1
-    typical = float(near.mean()) + unit_duration * typical_s + 1
+    count = data.num_clients
+    legs, seconds = (
+        np.sort(
+            np.asarray(matrix, dtype=np.int64)[-count - model.ghosts : -model.ghosts, -count - model.ghosts : -model.ghosts], axis=1
+        )
+        for matrix in (data.distance_matrix(0), data.duration_matrix(0))
+    )
+    near = slice(1, min(NEAR, count)) if count > 1 else slice(0, 1)
+    legs = legs[legs[:, -1] < FORBIDDEN_EDGE] if (legs[:, -1] < FORBIDDEN_EDGE).any() else legs
+    typical_s = float(seconds[:, near].mean()) + 1
+    typical = float(np.minimum(legs[:, near], FORBIDDEN_EDGE // 1000).mean()) + 1
+    typical += data.vehicle_type(0).unit_duration_cost * typical_s
     loads = []
     for dimension in range(data.num_load_dimensions):
-        mean = sum(client.pickup[dimension] for client in clients) / max(1, len(clients))
+        mean = sum(client.pickup[dimension] for client in data.clients()) / max(1, count)
         loads.append(10 * typical / max(1.0, mean))
-    over = typical / max(1, model.shift_weight)
-    return loads, 10 * typical / typical_s, 10 * over if model.shift_weight else 1.0
+    mean_units = sum(client.pickup[0] for client in data.clients()) / max(1, count) / max(1, model.shift_unit)
+    over = 10 * typical / max(1.0, mean_units) / model.shift_weight if model.shift_weight else 1.0
+    return loads, 10 * typical / typical_s, over

@@ -31,6 +31,8 @@ def _best_merge(model: EngineModel, solution: pyvrp.Solution, cost: pyvrp.CostEv
     best: tuple[int, pyvrp.Solution] | None = None
     usual = [_own_cost(route) for route in routes]
     for first, second in permutations(range(len(routes)), 2):
+        if not _may_fit(model, routes[first], routes[second]):
+            continue
         for site in model.sites:
             joined = _joined(model, routes[first], routes[second], site)
             if joined is None or not joined.is_feasible() or _own_cost(joined) >= usual[first] + usual[second]:
@@ -41,6 +43,16 @@ def _best_merge(model: EngineModel, solution: pyvrp.Solution, cost: pyvrp.CostEv
             if value < cost.penalised_cost(solution) and (best is None or value < best[0]):
                 best = (value, made)
     return best[1] if best else None
+
+
+def _may_fit(model: EngineModel, first: pyvrp.Route, second: pyvrp.Route) -> bool:
+    """Whether the first truck has the hours and, over its shift, the capacity for both: cheap, and rules most pairs out."""
+    truck = model.trucks[first.vehicle_type()][0]
+    kind = model.data.vehicle_type(first.vehicle_type())
+    if truck.shift_load_l is not None and first.pickup()[0] + second.pickup()[0] > truck.shift_load_l:
+        return False
+    work = sum(route.travel_duration() + route.service_duration() for route in (first, second))
+    return int(work) <= 1.2 * kind.shift_duration
 
 
 def _joined(model: EngineModel, first: pyvrp.Route, second: pyvrp.Route, site: int) -> pyvrp.Route | None:

@@ -24,7 +24,8 @@ MILE_M = 1609.344
 LITRES_PER_YARD = 765
 DEPOT, STOP, DISPOSAL = 0, 1, 2
 LUNCH_EARLIEST_S, LUNCH_LATEST_S = 11 * 3600, 12 * 3600
-EXTRA_TRUCKS = 1
+FULLEST_FLEET = 0.98
+"""The fleet, when nobody says its size, is the smallest whose daily capacity the loads fill to no more than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +55,31 @@ def read_wcvrptw(path: Path, trucks: int | None = None) -> Problem:
 
 
 def wcvrptw_content(path: Path, trucks: int | None = None) -> dict[str, Any]:
-    """The content of a PROBLEM.json for a file. `trucks` limits the fleet; without it there is one more than the daily capacity
-    asks for.
+    """The content of a PROBLEM.json for a file. `trucks` limits the fleet; without it there is the smallest fleet whose daily
+    capacity the loads fill to at most `FULLEST_FLEET`.
 
     Raises `UserError` with file, line and reason.
     """
     header, rows = _parsed(path)
-    depots = [(place, row) for place, row in enumerate(rows) if row.kind == DEPOT]
+    places: dict[tuple[float, float], int] = {}
+    at = [places.setdefault((row.x_ft, row.y_ft), len(places)) for row in rows]
+    depots = [(place, row) for place, row in zip(at, rows, strict=True) if row.kind == DEPOT]
     if not depots:
         raise UserError(f"{path}: no row of type {DEPOT}: there is no depot")
     if trucks is None:
         total = sum(row.load_yd for row in rows if row.kind == STOP)
-        trucks = ceil(total / header.daily_yd) + EXTRA_TRUCKS
+        trucks = ceil(total / header.daily_yd / FULLEST_FLEET)
     return {
         "depots": [{"node": row.node, "place": place, "opens_s": row.early_s, "closes_s": row.late_s} for place, row in depots],
-        "disposal_sites": [_disposal_site(place, row) for place, row in enumerate(rows) if row.kind == DISPOSAL],
+        "disposal_sites": [_disposal_site(place, row) for place, row in zip(at, rows, strict=True) if row.kind == DISPOSAL],
         "trucks": [_truck(f"truck-{number:02d}", header, depots[0][1]) for number in range(1, trucks + 1)],
-        "stops": [_stop(place, row) for place, row in enumerate(rows) if row.kind == STOP],
+        "stops": [_stop(place, row) for place, row in zip(at, rows, strict=True) if row.kind == STOP],
         "travel": {
             "metric": "manhattan",
             "source": f"Manhattan distance at {header.miles_per_hour:g} mph",
             "unit_m": FOOT_M,
             "metres_per_s": header.miles_per_hour * MILE_M / 3600,
-            "at": [[row.x_ft, row.y_ft] for row in rows],
+            "at": [list(place) for place in places],
         },
     }
 

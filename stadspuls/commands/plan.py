@@ -95,7 +95,7 @@ def import_wcvrptw(
     file: Annotated[Path, typer.Argument(help="A *_stop.txt of the waste collection instances")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where PROBLEM.json goes")],
     trucks: Annotated[
-        int | None, typer.Option("--trucks", min=1, help="Size of the fleet; else one more than caps ask for")
+        int | None, typer.Option("--trucks", min=1, help="Size of the fleet; else what the daily caps ask for, with 2 % to spare")
     ] = None,
 ) -> None:
     """Turn a waste collection instance (Kim, Kim and Sahoo 2006) into a PROBLEM.json.
