@@ -15,8 +15,8 @@ import numpy as np
 from models.fill_forecast import members as simple
 from models.fill_forecast.calibration import WINDOW_DAYS, calibrated, offsets
 from models.fill_forecast.history import DAY, BoolArray, FloatArray, History, IntArray
-from models.fill_forecast.level_model import LevelModel, fit_level_model
-from models.fill_forecast.rows import Progress, Rows, build_rows
+from models.fill_forecast.level_model import ITERATIONS, LevelModel, fit_level_model
+from models.fill_forecast.rows import Progress, Rows, build_rows, silent
 from models.fill_forecast.weighing import combined, weigh
 
 _WARM_UP_REFITS = 4
@@ -35,6 +35,7 @@ class BacktestOptions:
     quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
     refit_days: int = 45
     seed: int = 0
+    iterations: int = ITERATIONS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +60,7 @@ def backtest(
     options: BacktestOptions,
     *,
     plans: Sequence[FloatArray] | None = None,
-    progress: Progress = lambda done, total: None,
+    progress: Progress = silent,
 ) -> BacktestResult:
     """Runs it. `plans[i]` are the planned collections of container i, past and future, as far as the forecaster is told; None means
     that nothing is known about collections. Minutes for 30 containers and three years, one thread."""
@@ -69,7 +70,7 @@ def backtest(
         origin_hour=options.origin_hour,
         horizon_days=options.horizon_days,
         plans=nothing if plans is None else plans,
-        progress=lambda done, total: progress(done, 2 * total),
+        progress=progress,
     )
     starts = np.array(
         [history.times[0] + (1 - options.test_share) * (history.times[-1] - history.times[0]) for history in histories]
@@ -116,14 +117,16 @@ def _roll(rows: Rows, scored: BoolArray, group: _Groups, options: BacktestOption
     for step, refit in enumerate(refits):
         until = refit + options.refit_days * DAY
         now = np.flatnonzero((rows.cutoff >= refit) & (rows.cutoff < until))
-        model = fit_level_model(rows.of(rows.resolved_by(refit)), quantiles, seed=options.seed + step)
+        model = fit_level_model(
+            rows.of(rows.resolved_by(refit)), quantiles, seed=options.seed + step, iterations=options.iterations
+        )
         _predict_members(rows, now, model, members, simple_members, quantiles)
         past = (
             (rows.cutoff >= refit - _WEIGHING_REFITS * options.refit_days * DAY) & (rows.cutoff < refit) & rows.resolved_by(refit)
         )
         for fraction in np.unique(group.fraction):
             weighted += _weigh_fraction(rows, now, past, group.fraction == fraction, members, forecast, quantiles)
-        progress(len(refits) + step + 1, 2 * len(refits))
+        progress("fitting and forecasting", step + 1, len(refits))
     _calibrate(rows, forecast, scored, group, options)
     return _Made(forecast, {name: float(np.mean([item[name] for item in weighted])) for name in members} if weighted else {})
 

@@ -15,6 +15,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from models.fill_forecast.history import FloatArray
 from models.fill_forecast.rows import Rows
 
+ITERATIONS = 200
+"""Trees of each quantile's model."""
 _LARGEST_FIT = 60_000
 _LEAST_FIT = 500
 _FINE_STEP = 0.01
@@ -52,7 +54,7 @@ class LevelModel:
         return np.column_stack([self.class_levels[index] for index in picked])
 
 
-def fit_level_model(rows: Rows, quantiles: Sequence[float], *, seed: int) -> LevelModel | None:
+def fit_level_model(rows: Rows, quantiles: Sequence[float], *, seed: int, iterations: int = ITERATIONS) -> LevelModel | None:
     """Fits on rows whose truth is known; the caller answers for which these are. None when they are too few."""
     known = ~np.isnan(rows.truth)
     rows = rows.of(known)
@@ -65,19 +67,19 @@ def fit_level_model(rows: Rows, quantiles: Sequence[float], *, seed: int) -> Lev
     step = rows.named("level_steps")
     coarse = step >= _COARSE
     untied = rows.truth + rng.uniform(-0.5, 0.5, len(rows)) * np.where(coarse, step, _FINE_STEP)
-    regressors = tuple(_regressor(quantile).fit(features, untied) for quantile in quantiles)
+    regressors = tuple(_regressor(quantile, iterations).fit(features, untied) for quantile in quantiles)
     levels = np.unique(rows.truth[coarse])
     classifier = None
     if coarse.sum() >= _LEAST_FIT and 2 <= len(levels) <= 25:
-        classifier = _classifier().fit(features[coarse], np.searchsorted(levels, rows.truth[coarse]))
+        classifier = _classifier(iterations).fit(features[coarse], np.searchsorted(levels, rows.truth[coarse]))
     return LevelModel(tuple(quantiles), regressors, classifier, levels)
 
 
-def _regressor(quantile: float) -> HistGradientBoostingRegressor:
+def _regressor(quantile: float, iterations: int) -> HistGradientBoostingRegressor:
     return HistGradientBoostingRegressor(
         loss="quantile",
         quantile=quantile,
-        max_iter=200,
+        max_iter=iterations,
         learning_rate=0.06,
         max_leaf_nodes=31,
         min_samples_leaf=100,
@@ -88,9 +90,9 @@ def _regressor(quantile: float) -> HistGradientBoostingRegressor:
     )
 
 
-def _classifier() -> HistGradientBoostingClassifier:
+def _classifier(iterations: int) -> HistGradientBoostingClassifier:
     return HistGradientBoostingClassifier(
-        max_iter=80,
+        max_iter=max(1, 2 * iterations // 5),
         learning_rate=0.08,
         max_leaf_nodes=15,
         min_samples_leaf=200,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from models.fill_forecast.features import OWN_LEVELS
-from models.fill_forecast.history import DAY, FloatArray
+from models.fill_forecast.history import DAY, BoolArray, FloatArray
 from models.fill_forecast.rows import Rows
 
 Quantiles = tuple[float, ...]
@@ -108,12 +108,14 @@ def with_own_errors(rows: Rows, point: FloatArray, quantiles: Quantiles) -> Floa
     for value in np.unique(group):
         chosen = np.flatnonzero(group == value)
         order = chosen[np.argsort(rows.cutoff[chosen], kind="stable")]
-        errors = rows.truth[order] - point[order]
+        errors: FloatArray = rows.truth[order] - point[order]
         weeks: FloatArray = np.floor(rows.cutoff[order] / (7 * DAY))
-        for week in np.unique(weeks):
-            known = errors[(rows.target_at[order] <= week * 7 * DAY) & ~np.isnan(errors)]
+        for week in np.unique(weeks).tolist():
+            ended = np.flatnonzero(rows.target_at[order] <= week * 7 * DAY)
+            known = errors[ended]
+            known = known[~np.isnan(known)]
             if len(known) >= 10:
-                here = order[np.asarray(weeks == week)]
+                here = order[np.flatnonzero(weeks == week)]
                 result[here] = point[here][:, None] + np.quantile(known, quantiles)[None, :]
     return np.clip(result, 0.0, 1.0)
 
@@ -127,4 +129,5 @@ def _filled(levels: FloatArray, rows: Rows) -> FloatArray:
 
 
 def _or(levels: FloatArray, instead: FloatArray) -> FloatArray:
-    return np.where(np.isnan(levels).any(axis=1)[:, None], instead, levels)
+    unknown: BoolArray = np.isnan(levels).any(axis=1, keepdims=True)
+    return np.where(unknown, instead, levels)

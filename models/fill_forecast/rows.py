@@ -13,8 +13,12 @@ import numpy as np
 from models.fill_forecast.features import STATE_NAMES, WINDOW_NAMES, state_at, windows_of
 from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, History, IntArray, usual_interval
 
-Progress = Callable[[int, int], None]
-"""Called with (done, total)."""
+Progress = Callable[[str, int, int], None]
+"""Called with (stage, done, total)."""
+
+
+def silent(stage: str, done: int, total: int) -> None:
+    """Shows no progress."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +65,7 @@ def build_rows(
     origin_hour: int,
     horizon_days: int,
     plans: Sequence[FloatArray],
-    progress: Progress = lambda done, total: None,
+    progress: Progress = silent,
 ) -> Rows:
     """One row per container, daily cutoff at `origin_hour` UTC and horizon. `plans[i]` are the collections of container i that are
     told to a forecaster, of its whole time; a row is told those between its cutoff and its target."""
@@ -69,7 +73,7 @@ def build_rows(
     parts: list[Rows] = []
     for index, (history, plan) in enumerate(zip(histories, plans, strict=True)):
         parts.extend(_rows_of(index, history, plan, origin_hour, horizons))
-        progress(index + 1, len(histories))
+        progress("looking back from each day", index + 1, len(histories))
     return _joined(parts)
 
 

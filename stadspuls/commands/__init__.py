@@ -7,6 +7,7 @@ from collections.abc import Callable
 import typer
 
 from stadspuls.commands import (
+    backtest,
     database,
     dead_letters,
     demo,
@@ -23,6 +24,7 @@ from stadspuls.commands import (
 )
 
 COMMAND_GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
+    backtest.add_verbs,
     database.add_verbs,
     dead_letters.add_verbs,
     demo.add_verbs,

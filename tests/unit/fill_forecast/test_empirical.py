@@ -33,7 +33,8 @@ def test_a_container_that_fills_on_saturdays_is_forecast_to_fill_on_saturday() -
     hours = np.arange(56 * 24)
     saturday = (hours // 24) % 7 == 5
     inflow = np.cumsum(np.where(saturday, 0.02, 0.001)) + 0.0005 * np.random.default_rng(1).random(len(hours))
-    history = History("c", "paper", START + HOUR * hours, np.asarray(inflow % 0.9, dtype=np.float64))
+    times = np.asarray(START + HOUR * hours, dtype=np.float64)
+    history = History("c", "paper", times, np.asarray(inflow % 0.9, dtype=np.float64))
     cutoff = START + 53 * DAY + 4 * HOUR  # a Friday
     forecast = EmpiricalInflow().fit([], cutoff=cutoff, known_at=cutoff).forecast(history, cutoff=cutoff, known_at=cutoff)
     assert forecast is not None

@@ -1,0 +1,196 @@
+"""`stadspuls backtest`: how good forecasts of given containers would have been, beside what a planner would use instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from models.fill_forecast.backtest import BacktestOptions, BacktestResult
+    from models.fill_forecast.history import FloatArray, History
+    from models.fill_forecast.rows import Progress
+
+
+def add_verbs(app: typer.Typer) -> None:
+    app.command("backtest")(backtest)
+
+
+def backtest(
+    readings: Annotated[
+        Path, typer.Argument(metavar="READINGS.csv", help="container_id,fraction,observed_at,fill_ratio (UTC, 0-1)")
+    ],
+    planned_collections: Annotated[
+        Path | None, typer.Option(help="container_id,collected_at: when collections were to be, past and future")
+    ] = None,
+    plan_blur: Annotated[
+        str, typer.Option(help='"day": tell the forecaster only the day of a coming collection, and report the cost')
+    ] = "",
+    plan_skip: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Keep this share of coming collections from it, and report the cost")
+    ] = 0.0,
+    origin_hour: Annotated[int, typer.Option(min=0, max=23, help="Hour (UTC) of the daily forecasts")] = 4,
+    test_share: Annotated[float, typer.Option(min=0.01, max=0.9, help="Last share of each container's time that is scored")] = 0.25,
+    horizon_days: Annotated[int, typer.Option(min=1, max=14, help="Days ahead")] = 7,
+    quantiles: Annotated[str, typer.Option(help="Quantiles, rising")] = "0.1,0.5,0.9",
+    refit_days: Annotated[int, typer.Option(min=1, max=400, help="Days between refits")] = 45,
+    output: Annotated[Path | None, typer.Option(help="Write the forecasts to this CSV file")] = None,
+    charts: Annotated[
+        Path | None, typer.Option(help="Start of the names of the PNG files; otherwise that of --output, or backtest")
+    ] = None,
+) -> None:
+    """Score forecasts on readings of the past: nothing after a cutoff is seen, refits included.
+
+    Prints MAE, pinball loss, coverage and width by class of container and days ahead, for the forecaster and every baseline.
+    """
+    _one_thread()
+    from models.fill_forecast.backtest import FORECASTER, BacktestOptions
+    from stadspuls import backtest_files, backtest_report
+
+    options = BacktestOptions(
+        origin_hour=origin_hour,
+        test_share=test_share,
+        horizon_days=horizon_days,
+        quantiles=_quantiles(quantiles),
+        refit_days=refit_days,
+    )
+    notes = backtest_files.Notes()
+    histories = backtest_files.read_readings(readings, notes)
+    plans = backtest_files.read_plans(planned_collections, histories, notes) if planned_collections else None
+    _refuse_degrading_nothing(plans is not None, plan_blur, plan_skip)
+    print(f"{len(histories)} containers, {sum(len(history.times) for history in histories):,} readings")
+    for line in notes.lines:
+        print(f"  note: {line}")
+
+    results = {}
+    with _progress() as progress:
+        results["exact plan"] = _run(histories, options, plans, plans, progress)
+        if plan_blur or plan_skip:
+            results["vague plan"] = _run(histories, options, plans, _degraded(plans or [], plan_blur, plan_skip), progress)
+    result = results.get("vague plan", results["exact plan"])
+
+    for line in backtest_report.table_lines(backtest_report.score_table(result, options.quantiles), options.quantiles):
+        print(line)
+    if len(results) == 2:
+        _print_cost(results, options.quantiles)
+    if result.weights:
+        print("\nmembers: " + ", ".join(f"{name} {100 * weight:.0f} %" for name, weight in result.weights.items()))
+    start = charts or (output.with_suffix("") if output else Path("backtest"))
+    _draw(start, histories, result, options.quantiles)
+    if output:
+        backtest_files.write_forecasts(output, histories, result.rows, result.forecasts[FORECASTER], options.quantiles)
+        print(f"forecasts: {output} ({len(result.rows):,} rows)")
+
+
+def _run(
+    histories: Sequence[History],
+    options: BacktestOptions,
+    known: Sequence[FloatArray] | None,
+    told: Sequence[FloatArray] | None,
+    progress: Progress,
+) -> BacktestResult:
+    """`known` are the collections as they were, which a container's past is read with; `told` those of the future."""
+    from dataclasses import replace
+
+    from models.fill_forecast.backtest import backtest
+
+    if known is not None:
+        histories = [replace(history, collections=times) for history, times in zip(histories, known, strict=True)]
+    return backtest(histories, options, plans=told, progress=progress)
+
+
+def _degraded(plans: Sequence[FloatArray], blur: str, skip: float) -> list[FloatArray]:
+    """Plans as a vague planner would tell them: the day only (its noon), a share of the collections not at all."""
+    import numpy as np
+
+    from models.fill_forecast.history import DAY
+
+    rng = np.random.default_rng(1)
+    told = []
+    for plan in plans:
+        kept = plan[rng.random(len(plan)) >= skip]
+        told.append(np.unique(np.floor(kept / DAY) * DAY + DAY / 2) if blur == "day" else kept)
+    return told
+
+
+def _refuse_degrading_nothing(planned: bool, blur: str, skip: float) -> None:
+    from models.domain.failures import UserError
+
+    if blur not in ("", "day"):
+        raise UserError(f'--plan-blur {blur!r} is not known; it takes "day"')
+    if (blur or skip) and not planned:
+        raise UserError("--plan-blur and --plan-skip need --planned-collections: there is no plan to make vague")
+
+
+def _quantiles(text: str) -> tuple[float, ...]:
+    from itertools import pairwise
+
+    from models.domain.failures import UserError
+
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UserError(f"--quantiles {text!r}: give numbers between 0 and 1, like 0.1,0.5,0.9") from error
+    if len(found) < 2 or not all(0 < low < high < 1 for low, high in pairwise(found)):
+        raise UserError(f"--quantiles {text!r}: give at least two, rising, between 0 and 1, like 0.1,0.5,0.9")
+    return found
+
+
+def _print_cost(results: dict[str, BacktestResult], quantiles: tuple[float, ...]) -> None:
+    """What vagueness costs: the forecaster with the exact plan beside the one with the vague plan."""
+    from stadspuls import backtest_report
+
+    print("\nwhat the vague plan costs:")
+    lines = {
+        name: {
+            label: found
+            for label, horizon, who, found in backtest_report.score_table(result, quantiles)
+            if horizon == "all" and who == "forecaster"
+        }
+        for name, result in results.items()
+    }
+    for label, exact in lines["exact plan"].items():
+        vague = lines["vague plan"][label]
+        print(
+            f"  {label:<5} pinball {100 * exact.pinball:.3f} → {100 * vague.pinball:.3f} points "
+            f"({100 * (vague.pinball / exact.pinball - 1):+.1f} %), width {100 * exact.width:.1f} → {100 * vague.width:.1f}"
+        )
+
+
+def _draw(start: Path, histories: Sequence[History], result: BacktestResult, quantiles: tuple[float, ...]) -> None:
+    from stadspuls import backtest_report
+
+    reliability, fans = start.with_name(start.name + "-reliability.png"), start.with_name(start.name + "-fans.png")
+    backtest_report.draw_reliability(reliability, result, quantiles)
+    backtest_report.draw_fans(fans, histories, result, quantiles)
+    print(f"pictures: {reliability}, {fans}")
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """A bar per stage on standard error."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(stage: str, done: int, total: int) -> None:
+            if stage not in tasks or bars.tasks[tasks[stage]].finished:
+                tasks[stage] = bars.add_task(stage, total=total)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield show
+
+
+def _one_thread() -> None:
+    """OpenMP reads this when scikit-learn is loaded: on a busy machine its threads wait for each other."""
+    import os
+
+    os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -1,0 +1,97 @@
+"""A backtest sees nothing after a cutoff, gives ordered quantiles, and does the same twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from models.fill_forecast.backtest import FORECASTER, BacktestOptions, BacktestResult, backtest
+from models.fill_forecast.history import DAY, HOUR, History
+from models.fill_forecast.scores import mean_pinball
+from tests.unit.fill_forecast.signals import sawtooth
+
+OPTIONS = BacktestOptions(test_share=0.35, refit_days=20, horizon_days=2, iterations=25)
+QUANTILES = OPTIONS.quantiles
+
+
+@cache
+def planned() -> tuple[History, ...]:
+    """Slow and fast containers with known collections, ten weeks of three-hourly readings."""
+    made = []
+    for seed in range(4):
+        fraction, rate = ("paper", 0.4) if seed % 2 else ("glass", 0.06)
+        signal = sawtooth(seed, days=75, interval_hours=3, per_day=rate, container_id=f"c-{seed}", fraction=fraction, noise=0.02)
+        made.append(replace(signal.history, collections=signal.emptied))
+    return tuple(made)
+
+
+@cache
+def result() -> BacktestResult:
+    return backtest(planned(), OPTIONS, plans=[history.collections for history in planned()])
+
+
+def changed(history: History, after: float) -> History:
+    rng = np.random.default_rng(5)
+    return replace(history, levels=np.where(history.times > after, rng.random(len(history.times)), history.levels))
+
+
+def test_readings_after_a_cutoff_change_no_forecast_up_to_it() -> None:
+    cutoff = float(np.quantile(result().rows.cutoff, 0.6))
+    other = backtest(
+        [changed(history, cutoff) for history in planned()], OPTIONS, plans=[history.collections for history in planned()]
+    )
+    before = result().rows.cutoff <= cutoff
+    assert before.sum() > 100
+    for name, forecast in result().forecasts.items():
+        np.testing.assert_array_equal(forecast[before], other.forecasts[name][before], err_msg=name)
+    later = result().rows.cutoff > cutoff + DAY
+    assert not np.array_equal(result().forecasts[FORECASTER][later], other.forecasts[FORECASTER][later])
+
+
+def test_forecasts_are_complete_in_order_and_within_empty_and_full() -> None:
+    for name, forecast in result().forecasts.items():
+        assert np.isfinite(forecast).all(), name
+        assert (np.diff(forecast, axis=1) >= 0).all(), name
+        assert ((forecast >= 0) & (forecast <= 1)).all(), name
+
+
+def test_each_container_has_a_cutoff_a_day_in_its_test_part_only() -> None:
+    rows = result().rows
+    for index, history in enumerate(planned()):
+        cutoffs = np.unique(rows.cutoff[rows.container == index])
+        span = history.times[-1] - history.times[0]
+        assert cutoffs[0] >= history.times[0] + 0.65 * span
+        assert (np.diff(cutoffs) == DAY).all()
+        assert (cutoffs % DAY == 4 * HOUR).all()
+
+
+def test_classes_come_from_the_rates_before_the_test_part() -> None:
+    fast = {int(index): bool(result().fast[result().rows.container == index][0]) for index in range(4)}
+    assert fast == {0: False, 1: True, 2: False, 3: True}
+
+
+def test_with_the_plan_it_is_better_than_without() -> None:
+    rows = result().rows
+    known = ~np.isnan(rows.truth)
+    blind = backtest([replace(history, collections=np.empty(0)) for history in planned()], OPTIONS)
+    with_plan = mean_pinball(rows.truth[known], result().forecasts[FORECASTER][known], QUANTILES)
+    without = mean_pinball(blind.rows.truth[known], blind.forecasts[FORECASTER][known], QUANTILES)
+    assert with_plan < 0.9 * without
+    assert "plan + median rate" in result().forecasts
+    assert "median rate" in blind.forecasts
+
+
+@pytest.mark.parametrize("baseline", ["persistence", "linear since emptying", "weekday climatology", "own empirical quantiles"])
+def test_it_is_better_than_the_plain_baselines(baseline: str) -> None:
+    rows = result().rows
+    known = ~np.isnan(rows.truth)
+    mine = mean_pinball(rows.truth[known], result().forecasts[FORECASTER][known], QUANTILES)
+    assert mine < mean_pinball(rows.truth[known], result().forecasts[baseline][known], QUANTILES)
+
+
+def test_the_weights_of_the_members_sum_to_one_and_the_global_model_counts() -> None:
+    assert sum(result().weights.values()) == pytest.approx(1.0)
+    assert result().weights["global model"] > 0.1
