@@ -211,3 +211,22 @@ async def test_units_and_descriptions_stand_in_the_database(connection: asyncpg.
     assert "derived" in await connection.fetchval(
         "SELECT col_description(attrelid, attnum) FROM pg_attribute WHERE attrelid = 'container_fill'::regclass AND attname = 'fill_ratio'"
     )
+
+
+@pytest.mark.parametrize("engine", ["timescale"], indirect=True)
+async def test_the_servers_jobs_run(connection: asyncpg.Connection) -> None:
+    """Not only declared: each job has really run. Some versions of server and extension do not fit each other."""
+    await migrate(connection, timezone=TIMEZONE, kinds=(LEVEL,))
+    async with asyncio.timeout(120):
+        while True:
+            rows = await connection.fetch(
+                """
+                SELECT job.proc_name, stats.last_run_status FROM timescaledb_information.jobs AS job
+                LEFT JOIN timescaledb_information.job_stats AS stats USING (job_id) WHERE job.job_id >= 1000
+                """
+            )
+            assert len(rows) == 6
+            assert not [row["proc_name"] for row in rows if row["last_run_status"] == "Failed"]
+            if all(row["last_run_status"] == "Success" for row in rows):
+                return
+            await asyncio.sleep(0.5)
