@@ -73,12 +73,12 @@ async def follow_raw(settings: KafkaSettings) -> AsyncGenerator[str, None]:
     kafka_topic = settings.kafka_topic_raw
     consumer = make_consumer(settings, group_id=None, group_instance_id=None, client_id="stadspuls-tail")
     first = TopicPartition(kafka_topic, 0)
-    # An assignment of one partition makes the client learn how many there are.
-    consumer.assign([first])
-    consumer.seek(first, 0)
-    consumer.pause(first)
     try:
+        # An assignment of one partition, paused, makes the client learn how many there are.
+        consumer.assign([first])
         await consumer.start()
+        consumer.seek(first, 0)
+        consumer.pause(first)
         numbers = consumer.partitions_for_topic(kafka_topic) or ()
         partitions = [TopicPartition(kafka_topic, number) for number in sorted(numbers)]
         ends = await consumer.end_offsets(partitions)

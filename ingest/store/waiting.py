@@ -29,9 +29,9 @@ async def records_waiting(kafka: KafkaSettings, connection: asyncpg.Connection) 
             # An assignment of one partition, paused, makes the client learn how many there are.
             first = TopicPartition(kafka.kafka_topic_raw, 0)
             consumer.assign([first])
+            await consumer.start()
             consumer.seek(first, 0)
             consumer.pause(first)
-            await consumer.start()
             numbers = consumer.partitions_for_topic(kafka.kafka_topic_raw) or ()
             partitions = [TopicPartition(kafka.kafka_topic_raw, number) for number in sorted(numbers)]
             beginnings = await consumer.beginning_offsets(partitions)
