@@ -67,7 +67,7 @@ def _payload_lines(letter: DeadLetter, most_bytes: int) -> Iterator[str]:
         why = (
             "personal data"
             if letter.reason is DeadLetterReason.PRIVACY
-            else "its source is above its quota; a replay reads them from Kafka"
+            else "another letter of the same message has them, or the source is above its quota; a replay reads them from Kafka"
         )
         yield f"payload       {letter.payload_length:,} bytes, not kept here: {why}"
         return

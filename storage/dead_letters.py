@@ -58,7 +58,8 @@ class DeadLetter:
 async def append_dead_letters(
     connection: asyncpg.Connection, letters: Sequence[DeadLetter], *, quota: int = LETTERS_WITH_BYTES_PER_SOURCE_AND_DAY
 ) -> int:
-    """Stores letters; returns how many are new. Each source keeps the bytes of its first `quota` letters of a UTC day."""
+    """Stores letters; returns how many are new. Each source keeps the bytes of its first `quota` letters of a UTC day, and of
+    several letters from one record the first has them: a message with thousands of bad readings is not kept thousands of times."""
     if not letters:
         return 0
     if not connection.is_in_transaction():
@@ -68,11 +69,19 @@ async def append_dead_letters(
     known = await _known_keys(connection, list(unique))
     new = [unique[key] for key in sorted(unique) if key not in known]
     before = await _count_sources(connection, new)
-    rows = []
+    rows: list[tuple[Any, ...]] = []
+    digests: dict[bytes, str] = {}
+    has_bytes: set[tuple[UUID, int, int]] = set()
     for item in new:
-        source = _source(item)
+        source, record = _source(item), (item.incarnation, item.partition, item.offset)
         before[source] += 1
-        rows.append(_row(item, source, keep_bytes=before[source] <= quota))
+        keep_bytes = record not in has_bytes and before[source] <= quota
+        has_bytes.add(record)
+        content_hash = item.content_hash
+        if not content_hash and item.payload is not None:
+            content_hash = digests.get(item.payload) or sha256(item.payload).hexdigest()
+            digests[item.payload] = content_hash
+        rows.append(_row(item, source, content_hash, keep_bytes=keep_bytes))
     if rows:
         await connection.execute(_INSERT, *(list(column) for column in zip(*rows, strict=True)))
     return len(new)
@@ -87,9 +96,8 @@ _INSERT = """
 """
 
 
-def _row(item: DeadLetter, source: str, *, keep_bytes: bool) -> tuple[Any, ...]:
+def _row(item: DeadLetter, source: str, content_hash: str, *, keep_bytes: bool) -> tuple[Any, ...]:
     payload = item.payload
-    content = item.content_hash or (sha256(payload).hexdigest() if payload is not None else "")
     headers = orjson.dumps({_clean(name): _clean(value) for name, value in item.headers.items()}).decode()
     return (
         item.incarnation,
@@ -104,7 +112,7 @@ def _row(item: DeadLetter, source: str, *, keep_bytes: bool) -> tuple[Any, ...]:
         headers,
         payload if keep_bytes else None,
         item.payload_length or len(payload or b""),
-        content,
+        content_hash,
         item.received_at,
         item.attempts,
     )

@@ -97,6 +97,14 @@ async def test_above_its_quota_a_source_keeps_rows_but_no_bytes(storage: asyncpg
     assert all(row["payload_length"] == 11 and row["content_hash"] for row in rows)
 
 
+async def test_the_bytes_of_a_message_with_many_bad_readings_are_kept_once(storage: asyncpg.Connection) -> None:
+    many = [_letter(offset, index=index) for offset in (1, 2) for index in range(500)]
+    assert await append_dead_letters(storage, many) == 1000
+    rows = await storage.fetch("SELECT source_offset, source_index, payload, payload_length, content_hash FROM dead_letter")
+    assert {(row["source_offset"], row["source_index"]) for row in rows if row["payload"]} == {(1, 0), (2, 0)}
+    assert {(row["payload_length"], row["content_hash"]) for row in rows} == {(11, sha256(b"\x00\xff not json").hexdigest())}
+
+
 async def test_letters_are_listed_by_reason_source_and_replay(storage: asyncpg.Connection) -> None:
     clock = replace(_letter(2, source="s-2"), reason=DeadLetterReason.CLOCK)
     await append_dead_letters(storage, [_letter(1), clock])
