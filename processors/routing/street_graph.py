@@ -37,6 +37,30 @@ class Street:
 
 
 @dataclass(frozen=True, eq=False)
+class _Pieces:
+    """The straight pieces of all streets: start, step to the end, its square, the street, and the metres of it that lie behind."""
+
+    starts: Floats
+    steps: Floats
+    squares: Floats
+    street: Ints
+    behind: Floats
+
+    @classmethod
+    def of(cls, lines: tuple[Floats, ...]) -> _Pieces:
+        steps = [np.diff(line, axis=0) for line in lines]
+        lengths = [np.hypot(step[:, 0], step[:, 1]) for step in steps]
+        every = np.concatenate(steps)
+        return cls(
+            starts=np.concatenate([line[:-1] for line in lines]),
+            steps=every,
+            squares=np.maximum((every**2).sum(axis=1), 1e-12),
+            street=np.repeat(np.arange(len(lines)), [len(step) for step in steps]),
+            behind=np.concatenate([length.cumsum() - length for length in lengths]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class _Network:
     """Directed edges between nodes for one profile, and the segments that places are put on."""
 
@@ -51,6 +75,7 @@ class _Network:
     both_ways: npt.NDArray[np.bool_]
     lines: tuple[Floats, ...]  # planar points
     streets: tuple[Street, ...]
+    pieces: _Pieces
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,22 +151,19 @@ class StreetGraph:
             both_ways=np.array([not street.one_way for street in streets]),
             lines=lines,
             streets=tuple(streets),
+            pieces=_Pieces.of(lines),
         )
 
     def _feet(self, network: _Network, places: Sequence[Place]) -> list[_Foot]:
-        at = plane_m(places, self.origin)
-        starts = np.concatenate([line[:-1] for line in network.lines])
-        steps = np.concatenate([np.diff(line, axis=0) for line in network.lines])
-        owner = np.repeat(np.arange(len(network.lines)), [len(line) - 1 for line in network.lines])
-        squares = np.maximum((steps**2).sum(axis=1), 1e-12)
-        behind = np.concatenate([np.concatenate([[0.0], np.hypot(*np.diff(x, axis=0).T).cumsum()[:-1]]) for x in network.lines])
+        pieces = network.pieces
         feet = []
-        for point in at:
-            along = np.clip(((point - starts) * steps).sum(axis=1) / squares, 0, 1)
-            gaps = ((starts + along[:, np.newaxis] * steps - point) ** 2).sum(axis=1)
-            nearest = int(np.argmin(gaps))
-            street = int(owner[nearest])
-            done = behind[nearest] + along[nearest] * np.sqrt(squares[nearest])
+        for point in plane_m(places, self.origin):
+            gaps = point - pieces.starts
+            along = np.clip((gaps * pieces.steps).sum(axis=1) / pieces.squares, 0, 1)
+            off = ((gaps - along[:, np.newaxis] * pieces.steps) ** 2).sum(axis=1)
+            nearest = int(np.argmin(off))
+            street = int(pieces.street[nearest])
+            done = pieces.behind[nearest] + along[nearest] * np.sqrt(pieces.squares[nearest])
             feet.append(_Foot(street, float(np.clip(done / max(network.length_m[street], 1e-9), 0, 1))))
         return feet
 
