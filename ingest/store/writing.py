@@ -26,7 +26,7 @@ from storage.readings import StoredReading
 
 # A process that is stopped in the middle of its transaction holds the locks of its offsets. The server ends such a session, so that the
 # member that has taken over does not wait longer than this.
-_FROZEN_SESSION_SECONDS = 20
+_FROZEN_SESSION_SECONDS = 10
 _KIND_ORDER = {kind.name: place for place, kind in enumerate(SENSOR_KINDS)}
 
 

@@ -121,12 +121,14 @@ async def _replay(choice: LetterChoice) -> ReplayReport:
     from ingest.store.raw_log import RawLog
     from ingest.store.registry_snapshot import RegistrySnapshot
     from ingest.store.replay import Replay
+    from runtime import logs
     from runtime.clock import SystemClock
     from runtime.kafka import make_producer
     from runtime.postgres import open_pool
     from runtime.settings import DatabaseSettings, KafkaSettings, StoreSettings, load
     from storage.lifecycle import LATENESS_WINDOW
 
+    logs.configure(NAME, level="WARNING")
     clock, kafka = SystemClock(), load(KafkaSettings, "operator")
     key = load(StoreSettings, "store").privacy_hash_key.get_secret_value().encode() or secrets.token_bytes(32)
     pool = await open_pool(load(DatabaseSettings, "operator"), application_name=NAME, max_size=1)
