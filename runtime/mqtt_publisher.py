@@ -83,12 +83,12 @@ class MqttPublisher:
             raise
 
     async def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        """Takes over a message; waits while the window is full.
+        """Takes over a message; waits while the window is full or the connection is away.
 
         Raises `TransientError` when the broker acknowledges nothing for `progress_timeout_seconds`, and `UserError` when it
         has refused a message.
         """
-        while len(self._window) >= self._limit or self._again:
+        while len(self._window) >= self._limit or self._again or not self._connected:
             await self._wait_for_progress()
         if self._refusal is not None:
             raise UserError(self._refusal)
@@ -120,6 +120,10 @@ class MqttPublisher:
             self._write()
             await self._connection.stop()
             self._connection = None
+
+    @property
+    def _connected(self) -> bool:
+        return self._connection is not None and self._connection.connected
 
     def _free_mid(self) -> int:
         mid = self._next_mid
@@ -159,6 +163,7 @@ class MqttPublisher:
         self._batch.clear()  # what was collected is in the window, too
         self._again = deque(self._window)
         self._send_again(self._limit)
+        self._progress.set()
 
     def _send_again(self, messages: int) -> None:
         assert self._connection is not None

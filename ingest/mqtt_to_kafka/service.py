@@ -112,6 +112,7 @@ class MqttSession:
         refused = [topic_filter for topic_filter, code in zip(self._filters, codes, strict=False) if code.is_failure]
         if refused:
             raise UserError(f"the MQTT broker refuses the subscription to {', '.join(refused)}: check the user's rights")
+        self._log.info("mqtt_subscribed", filters=self._filters)
         if codes[-1].is_failure:
             self._log.warning("mqtt_broker_hides_its_counters", reason=str(codes[-1]))
 

@@ -41,7 +41,7 @@ class Forwarding:
         self.branch = f"stadspuls/v1/{name}"
         self.kafka = load(KafkaSettings, "operator", self.run_dir)
         self.mqtt = load(MqttSettings, "operator", self.run_dir)
-        self.log = Path(self.run_dir) / "logs" / f"{name}.log"
+        self.log = self.run_dir / "logs" / f"{name}.log"
         self.environment = {
             **os.environ,
             "STADSPULS_RUN_DIR": str(self.run_dir),
@@ -67,10 +67,10 @@ class Forwarding:
     # The service
 
     async def start(self, **settings: str) -> None:
-        """Starts the service; returns when it is connected to MQTT."""
-        connected = self.events().count("mqtt_connected")
+        """Starts the service; returns when the MQTT broker has confirmed its subscriptions."""
+        subscribed = self.events().count("mqtt_subscribed")
         await self.spawn(**settings)
-        await self.until(lambda: self.events().count("mqtt_connected") > connected)
+        await self.until(lambda: self.events().count("mqtt_subscribed") > subscribed)
 
     async def spawn(self, **settings: str) -> None:
         """Starts the service and waits for nothing."""
