@@ -101,8 +101,8 @@ class CityStream:
     def _run(self, *, encode: bool, keep_truth: bool) -> HourOfMessages:
         start_s = self.next_hour_s
         self.next_hour_s += HOUR_S
-        closing = self.next_hour_s == self.history_to_s
-        sent = [lane.run(start_s, closing=closing, truth=self._truth if keep_truth else None) for lane in self._lanes]
+        latest_us = self.history_to_s * 1_000_000 - 1 if start_s < self.history_to_s else NEVER_US
+        sent = [lane.run(start_s, latest_us=latest_us, truth=self._truth if keep_truth else None) for lane in self._lanes]
         silent = {lane.simulator.kind: lane.silent for lane in self._lanes}
         if not encode:
             nothing = np.zeros(0, np.int64)
@@ -167,8 +167,9 @@ class _Lane:
         self._model = np.array([models.index(device.device_model) for device in simulator.devices], np.int64)
         self._waiting: Batch | None = None
 
-    def run(self, start_s: int, *, closing: bool, truth: TruthWriter | None) -> Batch:
-        """Simulates the hour and returns what is sent in it. When `closing`, nothing stays behind."""
+    def run(self, start_s: int, *, latest_us: int, truth: TruthWriter | None) -> Batch:
+        """Simulates the hour and returns what is sent in it. What is observed in it is sent by `latest_us`, or never: nothing of the
+        history stays behind."""
         self.silent = 0
         if start_s < self.simulator.warm_up_from_s:
             return _EMPTY
@@ -177,7 +178,11 @@ class _Lane:
             return _EMPTY
         for place, fault in self._faults:
             made = fault.apply(made, start_s, generator(self._seed, _FAULT_STREAM, self._number, place, start_s))
-        made = made.with_values(self._as_reported(made))
+        made = replace(
+            made,
+            values=self._as_reported(made),
+            send_at_us=np.where(made.send_at_us == NEVER_US, NEVER_US, np.minimum(made.send_at_us, latest_us)),
+        )
         once = made.take(~made.repeated)
         self.silent = int((once.fault & Silence.bit > 0).sum())
         if truth is not None:
@@ -185,8 +190,6 @@ class _Lane:
         pool = joined([self._waiting, made]) if self._waiting is not None else made
         pool = pool.take(pool.send_at_us != NEVER_US)
         end_us = (start_s + HOUR_S) * 1_000_000
-        if closing:
-            pool = replace(pool, send_at_us=np.minimum(pool.send_at_us, end_us - 1))
         due = pool.send_at_us < end_us
         self._waiting = pool.take(~due)
         return pool.take(due)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from simulators.broadcast import OnProgress, Sink
-    from simulators.simulation import Simulation
+    from datetime import datetime
+
+    from simulators.broadcast import OnProgress, Progress, Sink
+    from simulators.simulation import Simulation, SimulationSettings
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -26,6 +28,10 @@ def simulate(
         typer.Option(
             help="name=rate of noise, silence, garbled, late or duplicates, again for each; or none [default: a little of each]"
         ),
+    ] = None,
+    now: Annotated[
+        str | None,
+        typer.Option(help="Simulate as if begun then, like 2026-11-22T19:00Z: the history ends a day before [default: now]"),
     ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder of registry files, truth, ledger and state [default: city in the run directory]")
@@ -52,7 +58,7 @@ def simulate(
     from simulators.simulation import open_simulation
 
     folder = output or run_directory() / "city"
-    settings, stated = _settings(seed, containers, days, fault)
+    settings, stated = _settings(seed, containers, days, fault, now)
     simulation = open_simulation(folder / "dry-run" if dry_run else folder, settings, stated=stated)
     paths = simulation.write_registry()
     typer.echo(f"A simulated city, seed {simulation.settings.seed}: {_things(simulation)}. Registry files: {paths[0].parent}")
@@ -64,9 +70,12 @@ def simulate(
     _print_ledger(simulation)
 
 
-def _settings(seed: int | None, containers: int | None, days: float | None, fault: list[str] | None) -> tuple[Any, frozenset[str]]:
+def _settings(
+    seed: int | None, containers: int | None, days: float | None, fault: list[str] | None, now: str | None
+) -> tuple[SimulationSettings, frozenset[str]]:
     """The settings with defaults for what was not given, and the names of what was."""
     from dataclasses import replace
+    from datetime import UTC, datetime
 
     from simulators.faults import DEFAULT_RATES, parse_rates
     from simulators.sensor_simulator import CitySizes
@@ -75,10 +84,34 @@ def _settings(seed: int | None, containers: int | None, days: float | None, faul
     sizes = CitySizes()
     sizes = replace(sizes, containers=containers or sizes.containers, container_days=days or sizes.container_days)
     settings = SimulationSettings(
-        seed=1 if seed is None else seed, sizes=sizes, faults=parse_rates(fault) if fault else dict(DEFAULT_RATES)
+        seed=1 if seed is None else seed,
+        now=_moment(now) if now else datetime.now(UTC),
+        sizes=sizes,
+        faults=parse_rates(fault) if fault else dict(DEFAULT_RATES),
     )
-    given = {"seed": seed is not None, "sizes": containers is not None or days is not None, "faults": bool(fault)}
+    given = {
+        "seed": seed is not None,
+        "sizes": containers is not None or days is not None,
+        "faults": bool(fault),
+        "now": now is not None,
+    }
     return settings, frozenset(name for name, is_given in given.items() if is_given)
+
+
+def _moment(text: str) -> datetime:
+    from datetime import UTC, datetime
+
+    from models.domain.failures import UserError
+
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UserError(f"--now is a moment like 2026-11-22T19:00Z, not {text!r}") from None
+    if moment.tzinfo is None:
+        raise UserError(f"--now needs a zone, like {text}Z or {text}+01:00")
+    if moment > datetime.now(UTC):
+        raise UserError(f"--now lies in the future: {text}")
+    return moment.astimezone(UTC)
 
 
 def _things(simulation: Simulation) -> str:
@@ -161,16 +194,17 @@ class ProgressLine:
         self._shown = 0.0
         self.show: OnProgress = self._show
 
-    def _show(self, progress: Any) -> None:
+    def _show(self, progress: Progress) -> None:
         now = self._clock()
         if self._began is None or self._began[0] != progress.phase:
             self._began = (progress.phase, now, progress.sent)
+            self._shown = max(self._shown, now - 8.0)  # the first rate is one of two seconds, not of none
         if now - self._shown < (0.5 if self._terminal else 10.0):
             return
         self._shown = now
         typer.echo(("\r" if self._terminal else "") + self._text(progress, now), nl=not self._terminal, err=True)
 
-    def _text(self, progress: Any, now: float) -> str:
+    def _text(self, progress: Progress, now: float) -> str:
         from simulators.sensor_simulator import as_utc_text
 
         assert self._began is not None
