@@ -34,6 +34,9 @@ def plan(
     """
     import asyncio
 
+    from runtime import logs
+
+    logs.configure("plan", level="WARNING")
     wanted = _day(day)
     fractions = [name.strip() for name in fraction.split(",") if name.strip()]
     found = asyncio.run(_plans(wanted, fractions, refresh))

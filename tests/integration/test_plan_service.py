@@ -9,8 +9,11 @@ from pathlib import Path
 
 import asyncpg
 import numpy as np
+import orjson
 import pytest
+from typer.testing import CliRunner
 
+from deploy.local.processes import StackState
 from models.domain.forecast import InflowForecast
 from processors.plan.service import Planner, PlanService
 from runtime.clock import ManualClock
@@ -19,6 +22,7 @@ from runtime.service import ServiceContext
 from runtime.settings import CitySettings, DatabaseSettings, PlanSettings
 from simulators.city import SimulatedCity
 from simulators.sensor_simulator import CitySizes
+from stadspuls.command import app
 from storage.forecasts import replace_current_forecasts
 from storage.plans import plan_inputs, plan_request, plans_of, request_plan
 from storage.registry import import_registry, things
@@ -151,3 +155,27 @@ async def test_service_stops_when_asked_and_waits_for_an_empty_registry(database
         await asyncio.wait_for(running, 5)
     finally:
         await pool.close()
+
+
+async def test_command_shows_plans_against_the_fixed_schedule(
+    pool: asyncpg.Pool, servers: StackState, database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store_forecasts(pool)
+    monkeypatch.setenv("STADSPULS_RUN_DIR", str(servers.run_dir))
+    monkeypatch.setenv("STADSPULS_DATABASE_NAME", database.database_name)
+    monkeypatch.setenv("STADSPULS_PLAN_ITERATIONS", "30")
+
+    async def said(*arguments: str) -> str:
+        found = await asyncio.to_thread(CliRunner().invoke, app, ["plan", "--date", MONDAY.isoformat(), *arguments])
+        assert found.exception is None, found.output
+        return found.stdout
+
+    text = await said("--fraction", "glass,paper", "--reasons", "3")
+    assert "Plan for Monday 23 November 2026:" in text
+    assert "The fixed schedule of that day:" in text
+    assert "glass, revision 1:" in text
+    assert "CHECK FAILED" not in text
+    documents = orjson.loads(await said("--fraction", "glass", "--json"))
+    assert [(item["fraction"], item["revision"], item["check_failures"]) for item in documents] == [("glass", 1, [])]
+    renewed = orjson.loads(await said("--fraction", "glass", "--refresh", "--json"))
+    assert renewed[0]["revision"] == 2
