@@ -27,12 +27,6 @@ def measure(written: Written, now: datetime) -> None:
     for envelope, number in written.part.unknown_fields.items():
         metrics.UNKNOWN_FIELDS.labels(envelope).inc(number)
     _count_readings(written)
-    metrics.ACCOUNTING_IMBALANCE.labels("messages").inc(written.received - decoded - without_reading - dead_lettered)
-    metrics.ACCOUNTING_IMBALANCE.labels("readings").inc(
-        sum(
-            entry.readings_decoded - entry.readings_stored - entry.readings_duplicate - entry.readings_rejected for entry in entries
-        )
-    )
     _observe_latency(written, now)
     log.debug("batch_stored", messages=written.received, dead_lettered=dead_lettered, letters=len(written.letters))
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import asyncpg
 
+from ingest.store.accounting import watch_ledger
 from ingest.store.breaker import ReadabilityBreaker
 from ingest.store.handler import DatabaseOffsets, StoreHandler
 from ingest.store.hints import Hints
@@ -75,7 +76,7 @@ async def main(context: ServiceContext) -> None:
             confirm_log=life.confirm,
         )
         _collect_garbage_less()
-        await _run_with(loop.run(context.stop), hints.run(), registry.run())
+        await _run_with(loop.run(context.stop), hints.run(), registry.run(), watch_ledger(pool, context.clock))
 
 
 async def _look_at_database(pool: asyncpg.Pool, life: TopicLife, settings: StoreSettings) -> ReadabilityBreaker:
