@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Annotated
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel
@@ -12,6 +13,7 @@ from api.dependencies import BackendOf
 from models.fill_forecast.overlay import TimeToLevel, level_quantiles, time_to_level
 from models.sensor_kinds.container_fill import CONTAINER_FILL
 from storage.forecasts import current_forecast, emptyings
+from storage.plans import newest_plan_date, plans_of
 from storage.readings import reading_history
 
 router = APIRouter(tags=["containers"])
@@ -69,6 +71,7 @@ class FillForecast(BaseModel):
     points: list[ForecastPoint]
     time_to_80: ReachTime
     time_to_full: ReachTime
+    collections: list[datetime]
 
 
 @router.get("/containers/{container_id}/history")
@@ -100,15 +103,18 @@ async def forecast(
     collected_at: Annotated[
         list[datetime] | None, Query(alias="collectedAt", description="Collections to lay over the forecast, with zone")
     ] = None,
+    with_plan: Annotated[bool, Query(alias="withPlan", description="Lay the newest plan's collection over it, too")] = False,
 ) -> FillForecast:
     """The current forecast: level quantiles over the coming days and when 80 % and full are reached."""
     async with backend.connection() as connection:
         stored = await current_forecast(connection, container_id)
+        planned = await _planned_collections(connection, container_id, backend.city.zone) if with_plan else []
     if stored is None:
         raise HTTPException(404, f"There is no forecast for {container_id!r}: no such container, or no readings of it yet.")
-    collections = collected_at or []
-    if any(moment.tzinfo is None for moment in collections):
+    given = collected_at or []
+    if any(moment.tzinfo is None for moment in given):
         raise HTTPException(400, "collectedAt needs a zone, as in 2026-03-01T10:00:00+01:00.")
+    collections = sorted(moment for moment in (*given, *planned) if moment > stored.cutoff)
     levels = level_quantiles(stored, collections)
     start = ForecastPoint(at=stored.cutoff, levels=[min(1.0, max(0.0, stored.level_at_cutoff))] * len(stored.quantiles))
     points = [
@@ -128,7 +134,21 @@ async def forecast(
         points=[start, *points],
         time_to_80=_reach(time_to_level(stored, 0.8, collections)),
         time_to_full=_reach(time_to_level(stored, 1.0, collections)),
+        collections=collections,
     )
+
+
+async def _planned_collections(connection: Any, container_id: str, zone: ZoneInfo) -> list[datetime]:
+    """When the newest plan has a truck at this container."""
+    plan_date = await newest_plan_date(connection)
+    plans = await plans_of(connection, plan_date) if plan_date else []
+    visits = [visit for plan in plans for route in plan.routes for visit in route.visits if container_id in visit.container_ids]
+    return [_moment(plan_date, visit.arrival_s, zone) for visit in visits if plan_date]
+
+
+def _moment(day: date, seconds: int, zone: ZoneInfo) -> datetime:
+    """Seconds of a local day as the wall clock shows them, in UTC."""
+    return (datetime.combine(day, time()) + timedelta(seconds=seconds)).replace(tzinfo=zone).astimezone(UTC)
 
 
 def _reach(times: TimeToLevel) -> ReachTime:

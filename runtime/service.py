@@ -26,6 +26,9 @@ class ServiceContext:
     name: str
     stop: asyncio.Event
     clock: Clock = field(default_factory=SystemClock)
+    """The city's time: the wall clock, except in a simulated city that lags behind it."""
+    wall: Clock = field(default_factory=SystemClock)
+    """The time that stamps what is received and measures how long things take."""
 
     def settings(self, settings_type: type[SomeSettings]) -> SomeSettings:
         """Settings of this service; raises `UserError` when they are wrong."""

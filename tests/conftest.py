@@ -20,6 +20,9 @@ from deploy.local.credentials import load_or_make_secrets
 from deploy.local.layout import run_directory
 from deploy.local.processes import Engine, StackState
 from runtime.settings import ENVIRONMENT_PREFIX, DatabaseSettings, load
+from tests.living_city import living_city
+
+__all__ = ["living_city"]
 
 ENGINES: tuple[Engine, ...] = ("timescale", "plain")
 

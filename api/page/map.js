@@ -8,6 +8,9 @@ const SHAPES = { traffic_counter: "square", bridge: "diamond", transformer: "squ
 export function makeMap(onChoose) {
   const map = L.map("map", { preferCanvas: true, zoomControl: true, attributionControl: true });
   map.attributionControl.setPrefix("Leaflet");
+  // What lies on what is fixed by panes, whatever arrives first.
+  for (const [name, depth] of [["base", 250], ["tours", 350], ["marks", 450]]) map.createPane(name).style.zIndex = depth;
+  const canvas = Object.fromEntries(["base", "tours", "marks"].map((pane) => [pane, L.canvas({ pane })]));
   const base = L.layerGroup().addTo(map);
   const tours = L.layerGroup().addTo(map);
   const marks = L.layerGroup().addTo(map);
@@ -18,22 +21,25 @@ export function makeMap(onChoose) {
 
   function drawBase(collection) {
     base.clearLayers();
-    const style = (feature) => BASE_STYLES[feature.properties.type] ?? { color: "#b9c4ca", weight: 1 };
-    L.geoJSON(collection, { style, interactive: false, pointToLayer: placeMark }).addTo(base);
+    const style = (feature) => ({ pane: "base", renderer: canvas.base, ...(BASE_STYLES[feature.properties.type] ?? BASE_STYLES.neighbourhood) });
+    L.geoJSON(collection, { style, interactive: false, pane: "base", pointToLayer: placeMark }).addTo(base);
     if (collection.features.some((feature) => feature.properties.made_up)) map.attributionControl.addAttribution("street graph made up");
   }
 
   function drawThings(things) {
-    for (const thing of things) {
+    // Containers of one site lie on each other: the fullest is drawn last and seen.
+    const inOrder = [...things].sort((a, b) => (a.values.fill_ratio ?? -1) - (b.values.fill_ratio ?? -1));
+    for (const thing of inOrder) {
       const old = byId.get(thing.thing_id);
-      if (old && old.state === thing.state && old.fill === thing.values.fill_ratio) { old.mark.setTooltipContent(tip(thing)); continue; }
+      if (old && old.state === thing.state && old.fill === thing.values.fill_ratio && old.planned === thing.planned) { old.mark.setTooltipContent(tip(thing)); continue; }
       if (old) marks.removeLayer(old.mark);
-      const mark = thing.thing_type === "container" ? containerMark(thing) : otherMark(thing);
+      const mark = thing.thing_type === "container" ? containerMark(thing, canvas.marks) : otherMark(thing);
       mark.bindTooltip(tip(thing));
       mark.on("click", () => onChoose(thing.thing_id));
       mark.addTo(marks);
-      byId.set(thing.thing_id, { mark, state: thing.state, fill: thing.values.fill_ratio });
+      byId.set(thing.thing_id, { mark, state: thing.state, fill: thing.values.fill_ratio, planned: thing.planned });
     }
+    for (const thing of inOrder) if (thing.state === "nearly_full" || thing.state === "full") byId.get(thing.thing_id).mark.bringToFront?.();
     if (!fitted && things.length) {
       map.fitBounds(L.latLngBounds(things.map((thing) => [thing.latitude, thing.longitude])).pad(0.03));
       fitted = true;
@@ -46,7 +52,7 @@ export function makeMap(onChoose) {
     for (const plan of plans) for (const tour of plan.routes) {
       const colour = TOURS[next++ % TOURS.length];
       tour.colour = colour;
-      if (tour.path.length > 1) L.polyline(tour.path, { color: colour, weight: 4, opacity: 0.75 }).bindTooltip(`${escape(tour.truck_id)} · ${escape(plan.fraction)}`).addTo(tours);
+      if (tour.path.length > 1) L.polyline(tour.path, { color: colour, weight: 4, opacity: 0.75, pane: "tours", renderer: canvas.tours }).bindTooltip(`${escape(tour.truck_id)} · ${escape(plan.fraction)}`).addTo(tours);
     }
   }
 
@@ -56,8 +62,9 @@ export function makeMap(onChoose) {
 
 const BASE_STYLES = {
   street: { color: "#c5ced3", weight: 2 }, canal: { color: "#a9cfe0", weight: 6 },
-  water: { color: "#a9cfe0", weight: 1, fillColor: "#c3e0ec", fillOpacity: 1 }, park: { color: "#cfe3c8", weight: 1, fillColor: "#dcecd6", fillOpacity: 1 },
-  district: { color: "#9aa9b2", weight: 1, dashArray: "4 4", fillColor: "#fff", fillOpacity: 0.35 },
+  water: { stroke: false, fillColor: "#c3e0ec", fillOpacity: 1 }, park: { color: "#cfe3c8", weight: 1, fillColor: "#dcecd6", fillOpacity: 1 },
+  district: { color: "#9aa9b2", weight: 1, dashArray: "4 4", fillColor: "#fff", fillOpacity: 0.6 },
+  neighbourhood: { color: "#b9c4ca", weight: 1 },
 };
 
 function placeMark(feature, at) {
@@ -65,9 +72,9 @@ function placeMark(feature, at) {
   return L.marker(at, { icon: L.divIcon({ className: "tour-label", html: `<b title="${escape(feature.properties.name)}">${sign}</b>` }) });
 }
 
-function containerMark(thing) {
+function containerMark(thing, renderer) {
   const planned = thing.planned ? { color: "#14506e", weight: 2.5 } : { color: "#fff", weight: 1 };
-  return L.circleMarker([thing.latitude, thing.longitude], { radius: 5.5, fillColor: COLOURS[thing.state] ?? "#8a969e", fillOpacity: 1, ...planned });
+  return L.circleMarker([thing.latitude, thing.longitude], { radius: 5.5, pane: "marks", renderer, fillColor: COLOURS[thing.state] ?? "#8a969e", fillOpacity: 1, ...planned });
 }
 
 function otherMark(thing) {

@@ -1,6 +1,6 @@
 // What stands in the three panels beside the map. Each function takes data and gives HTML.
 import { levelChart } from "./chart.js";
-import { QUANTITIES, STATES, age, clock, escape, hours, kilometres, moment, number, percent } from "./text.js";
+import { QUANTITIES, STATES, age, clock, day, escape, hours, kilometres, moment, number, percent } from "./text.js";
 
 export function cityPanel(health, things) {
   const containers = things.filter((thing) => thing.thing_type === "container");
@@ -30,15 +30,15 @@ export function thingPanel(thing) {
 }
 
 export function containerPanel(thing, history, forecast, decision) {
-  const planned = decision?.collected ? `${decision.plan_date}T10:00:00` : null;
-  const chart = history.length || forecast ? levelChart(history, forecast, planned ? [planned] : []) : `<p class="hint">No reading yet.</p>`;
+  const chart = history.length || forecast ? levelChart(history, forecast, forecast?.collections ?? []) : `<p class="hint">No reading yet.</p>`;
   return `<h2>${escape(thing.name)}</h2>
     <p>${escape(thing.fraction)}, ${number(thing.capacity_l)} l, ${escape(thing.district)} · <span class="dot state-${thing.state}"></span>${STATES[thing.state]}</p>
-    <div class="figures">${figure(percent(thing.values.fill_ratio), `level, read ${age(thing.age_s)}`)}${figure(forecast ? until(forecast.time_to_80) : "–", "expected at 80 %")}</div>
+    <div class="figures">${figure(percent(thing.values.fill_ratio), `level, read ${age(thing.age_s)}`)}${figure(forecast ? until(forecast.time_to_80, thing) : "–", "expected at 80 %")}</div>
     ${chart}
     ${forecast ? `<p class="grade-${escape(forecast.data_grade)}">Data: ${escape(forecast.data_grade)}</p><p>${escape(forecast.basis)}</p>
-      <table>${row("80 % full", range(forecast.time_to_80))}${row("full", range(forecast.time_to_full))}</table>` : `<p class="hint">No forecast yet.</p>`}
-    ${decision ? `<h2>Plan of ${escape(decision.plan_date)}: ${decision.collected ? `collected by ${escape(decision.truck_id)}` : "not collected"}</h2>
+      <table>${row("80 % full", range(forecast.time_to_80))}${row("full", range(forecast.time_to_full))}</table>
+      ${forecast.collections.length ? `<p class="hint">with the planned collection of ${moment(forecast.collections[0])} taken into account</p>` : ""}` : `<p class="hint">No forecast yet.</p>`}
+    ${decision ? `<h2>Plan of ${day(decision.plan_date)}: ${decision.collected ? `collected by ${escape(decision.truck_id)}` : "not collected"}</h2>
       <p class="reason ${decision.collected ? "" : "off"}">${escape(decision.reason)}</p>` : `<p class="hint">No plan yet.</p>`}`;
 }
 
@@ -46,7 +46,7 @@ export function planPanel(plan, search) {
   if (!plan || !plan.plans.length) return `<p class="hint">There is no plan for ${escape(plan?.plan_date ?? "tomorrow")} yet. It is made when the forecasts are there.</p>`;
   const fixed = plan.fixed_schedule;
   const total = plan.totals;
-  return `<h2>Plan of ${escape(plan.plan_date)}</h2>
+  return `<h2>Plan of ${day(plan.plan_date)}</h2>
     <table><tr><th></th><th class="number">plan</th><th class="number">fixed schedule</th></tr>
     ${compare("trucks", total.trucks, fixed.trucks)}${compare("stops", total.stops, fixed.stops)}
     ${compare("distance", kilometres(total.distance_m), kilometres(fixed.distance_m))}${compare("hours", hours(total.duration_s), hours(fixed.duration_s))}</table>
@@ -74,6 +74,6 @@ export function decisionRows(plan, search) {
 const figure = (value, label) => `<div class="figure"><b>${value}</b><span>${label}</span></div>`;
 const row = (label, value) => `<tr><td>${label}</td><td class="number">${value}</td></tr>`;
 const compare = (label, ours, fixed) => `<tr><td>${label}</td><td class="number">${ours}</td><td class="number">${fixed}</td></tr>`;
-const until = (times) => (times?.median ? moment(times.median) : "not in 7 days");
+const until = (times, thing) => (thing.values.fill_ratio >= 0.8 ? "now" : times?.median ? moment(times.median) : "not in 7 days");
 const range = (times) => (!times || (!times.median && !times.early) ? "not within the horizon" : `${moment(times.median ?? times.early)}${times.early ? `<br><span class="hint">as early as ${moment(times.early)}</span>` : ""}`);
 const thingRow = (thing) => `<tr class="row" tabindex="0" data-thing="${escape(thing.thing_id)}"><td><span class="dot state-${thing.state}"></span>${escape(thing.name)}</td><td>${escape(thing.fraction)}</td><td class="number">${percent(thing.values.fill_ratio)}</td><td class="number">${age(thing.age_s)}</td></tr>`;

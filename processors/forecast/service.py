@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Collection
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import asyncpg
 import orjson
@@ -123,24 +123,28 @@ class ForecastService:
 
     async def sweep(self) -> int:
         """Forecasts every owned container that has newer readings than its forecast, or an old forecast; says how many."""
-        now = self._context.clock.now()
+        now, began = self._context.clock.now(), self._context.wall.now()
         oldest = now - timedelta(seconds=self._settings.forecast_refresh_seconds)
         async with self._pool.acquire() as connection:
             every = await containers_with_news(connection, forecast_before=now)
             news = set(await containers_with_news(connection, forecast_before=oldest))
         owned = [container for container in every if self._ownership.owns(container)]
-        await self._worker.fit(owned, now, now)
+        await self._worker.fit(owned, now, self._known_at())
         made = await self._forecast([container for container in owned if container in news])
         self._log.info(
-            "swept", owned=len(owned), forecast=made, seconds=round((self._context.clock.now() - now).total_seconds(), 2)
+            "swept", owned=len(owned), forecast=made, seconds=round((self._context.wall.now() - began).total_seconds(), 2)
         )
         return made
+
+    def _known_at(self) -> datetime:
+        """Until when readings may have come in: by the wall clock, which stamps them, even where a simulated city's time lags."""
+        return self._context.wall.now()
 
     async def _forecast(self, container_ids: list[str]) -> int:
         now = self._context.clock.now()
         if not self._worker.is_fitted:
-            await self._worker.fit(container_ids, now, now)
-        made = await self._worker.forecast(container_ids, now)
+            await self._worker.fit(container_ids, now, self._known_at())
+        made = await self._worker.forecast(container_ids, now, self._known_at())
         self._hints.forecast(container_ids, now)
         return len(made)
 

@@ -60,15 +60,15 @@ class ForecastWorker:
             lambda: EmpiricalInflow().fit(histories, cutoff=cutoff.timestamp(), known_at=known_at.timestamp())
         )
 
-    async def forecast(self, container_ids: Sequence[str], now: datetime) -> list[InflowForecast]:
-        """Makes forecasts of what is observed and stored by `now`, and stores them as the current ones; containers without any
-        reading get none."""
+    async def forecast(self, container_ids: Sequence[str], cutoff: datetime, known_at: datetime) -> list[InflowForecast]:
+        """Makes forecasts of what is observed by `cutoff` and stored by `known_at`, and stores them as the current ones; containers
+        without any reading get none."""
         made: list[InflowForecast] = []
         for chunk in _chunks(container_ids):
             started = time.perf_counter()
-            computed = await self._computed(chunk, now, now)
+            computed = await self._computed(chunk, cutoff, known_at)
             seconds = (time.perf_counter() - started) / max(1, len(computed))
-            await self._write(computed, now)
+            await self._write(computed, cutoff)
             for item in computed:
                 metrics.FORECASTS_MADE.labels(item.forecast.data_grade).inc()
                 metrics.FORECAST_SECONDS.observe(seconds)

@@ -19,6 +19,9 @@ def demo(
     seed: Annotated[int, typer.Option(help="Seed of the simulated city")] = 1,
     containers: Annotated[int, typer.Option(min=20, max=5000, help="How many waste containers it has")] = 600,
     days: Annotated[int, typer.Option(min=10, max=400, help="How many days of history its containers have")] = 60,
+    small: Annotated[
+        bool, typer.Option("--small", help="A city of 40 containers with a short history: done in a minute or two")
+    ] = False,
     speed: Annotated[
         float, typer.Option(min=1, help="How much faster than time the city lives, until it reaches the present")
     ] = 60.0,
@@ -37,7 +40,18 @@ def demo(
     from simulators.simulation import SimulationSettings
     from stadspuls.demo.run import Demo
 
-    settings = SimulationSettings(seed=seed, sizes=CitySizes(containers=containers, container_days=days))
+    sizes = CitySizes(containers=containers, container_days=days)
+    if small:
+        sizes = CitySizes(
+            containers=40,
+            traffic_counters=8,
+            transformers=2,
+            container_days=21,
+            traffic_days=2,
+            bridge_days=0.1,
+            transformer_days=2,
+        )
+    settings = SimulationSettings(seed=seed, sizes=sizes)
 
     async def run() -> bool:
         found = Demo(run_directory(), settings, duration, speed, output)

@@ -90,7 +90,7 @@ async def _forecasts(containers: list[str], cutoff: datetime | None, refresh: bo
         await worker.fit(every, cutoff or now, now)
         if cutoff is not None:
             return await worker.hindsight(containers or every, cutoff, now)
-        return await worker.forecast(containers or every, now)
+        return await worker.forecast(containers or every, now, now)
     finally:
         await pool.close()
 

@@ -71,6 +71,7 @@ def down(
     from runtime.settings import run_directory
 
     run_dir = run_directory()
+    print(f"the run directory is {run_dir}")  # before anything stops: it may not be the one that was meant
     if not stack.down(run_dir, report=print):
         print(f"nothing ran in {run_dir}")
     if delete_data and run_dir.exists():
