@@ -20,13 +20,15 @@ ITERATIONS = 200
 _LARGEST_FIT = 60_000
 _LEAST_FIT = 500
 _FINE_STEP = 0.01
+_MOST_LEVELS = 25
 _COARSE = 0.05
 """Steps between levels from this on are coarse: few levels, many ties."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LevelModel:
-    """What was fitted at one moment. `classifier` is None where no sensor is coarse."""
+    """What was fitted at one moment: regressors for rows of fine levels, a classifier for those of coarse ones; either may be
+    missing where there was nothing to fit it on, and the other does its work then."""
 
     quantiles: tuple[float, ...]
     regressors: tuple[HistGradientBoostingRegressor, ...]
@@ -36,19 +38,27 @@ class LevelModel:
     def predict(self, rows: Rows) -> FloatArray:
         """Quantiles [row, quantile] of the level, in order and within 0..1."""
         features = rows.features()
-        raw = np.column_stack([regressor.predict(features) for regressor in self.regressors])
-        levels: FloatArray = np.clip(np.sort(raw, axis=1), 0.0, 1.0)
-        coarse = rows.named("level_steps") >= _COARSE
+        step = rows.named("level_steps")
+        coarse = step >= _COARSE if self.regressors else np.ones(len(rows), dtype=bool)
+        levels = np.empty((len(rows), len(self.quantiles)))
+        if self.classifier is None:
+            levels = self._fine_quantiles(features)
+            rounded = np.round(levels[coarse] / step[coarse][:, None]) * step[coarse][:, None]
+            levels[coarse] = np.clip(rounded, 0.0, 1.0)
+            return levels
         if bool(coarse.any()):
-            if self.classifier is not None:
-                levels[coarse] = self._coarse_quantiles(features[coarse])
-            step = rows.named("level_steps")[coarse][:, None]
-            levels[coarse] = np.clip(np.round(levels[coarse] / step) * step, 0.0, 1.0)
+            levels[coarse] = self._coarse_quantiles(self.classifier, features[coarse])
+        if not bool(coarse.all()):
+            levels[~coarse] = self._fine_quantiles(features[~coarse])
         return levels
 
-    def _coarse_quantiles(self, features: FloatArray) -> FloatArray:
-        assert self.classifier is not None
-        cumulative = np.cumsum(self.classifier.predict_proba(features), axis=1)
+    def _fine_quantiles(self, features: FloatArray) -> FloatArray:
+        raw = np.column_stack([regressor.predict(features) for regressor in self.regressors])
+        ordered: FloatArray = np.clip(np.sort(raw, axis=1), 0.0, 1.0)
+        return ordered
+
+    def _coarse_quantiles(self, classifier: HistGradientBoostingClassifier, features: FloatArray) -> FloatArray:
+        cumulative = np.cumsum(classifier.predict_proba(features), axis=1)
         last = len(self.class_levels) - 1
         picked = [np.minimum((cumulative < quantile).sum(axis=1), last) for quantile in self.quantiles]
         return np.column_stack([self.class_levels[index] for index in picked])
@@ -56,22 +66,24 @@ class LevelModel:
 
 def fit_level_model(rows: Rows, quantiles: Sequence[float], *, seed: int, iterations: int = ITERATIONS) -> LevelModel | None:
     """Fits on rows whose truth is known; the caller answers for which these are. None when they are too few."""
-    known = ~np.isnan(rows.truth)
-    rows = rows.of(known)
+    rows = rows.of(~np.isnan(rows.truth))
     if len(rows) < _LEAST_FIT:
         return None
     rng = np.random.default_rng(seed)
     if len(rows) > _LARGEST_FIT:
         rows = rows.of(np.sort(rng.choice(len(rows), _LARGEST_FIT, replace=False)))
     features = rows.features()
+    features[:, np.isnan(features).all(axis=0)] = 0.0  # what nobody has cannot be binned
     step = rows.named("level_steps")
     coarse = step >= _COARSE
-    untied = rows.truth + rng.uniform(-0.5, 0.5, len(rows)) * np.where(coarse, step, _FINE_STEP)
-    regressors = tuple(_regressor(quantile, iterations).fit(features, untied) for quantile in quantiles)
     levels = np.unique(rows.truth[coarse])
     classifier = None
-    if coarse.sum() >= _LEAST_FIT and 2 <= len(levels) <= 25:
+    if coarse.sum() >= _LEAST_FIT and 2 <= len(levels) <= _MOST_LEVELS:
         classifier = _classifier(iterations).fit(features[coarse], np.searchsorted(levels, rows.truth[coarse]))
+    regressors: tuple[HistGradientBoostingRegressor, ...] = ()
+    if classifier is None or (~coarse).sum() >= _LEAST_FIT:
+        untied = rows.truth + rng.uniform(-0.5, 0.5, len(rows)) * np.where(coarse, step, _FINE_STEP)
+        regressors = tuple(_regressor(quantile, iterations).fit(features, untied) for quantile in quantiles)
     return LevelModel(tuple(quantiles), regressors, classifier, levels)
 
 

@@ -129,5 +129,5 @@ def _filled(levels: FloatArray, rows: Rows) -> FloatArray:
 
 
 def _or(levels: FloatArray, instead: FloatArray) -> FloatArray:
-    unknown: BoolArray = np.isnan(levels).any(axis=1, keepdims=True)
+    unknown: BoolArray = np.asarray(np.isnan(levels).any(axis=1))[:, None]
     return np.where(unknown, instead, levels)

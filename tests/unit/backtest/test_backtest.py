@@ -95,3 +95,26 @@ def test_it_is_better_than_the_plain_baselines(baseline: str) -> None:
 def test_the_weights_of_the_members_sum_to_one_and_the_global_model_counts() -> None:
     assert sum(result().weights.values()) == pytest.approx(1.0)
     assert result().weights["global model"] > 0.1
+
+
+def test_a_sensor_that_knows_six_levels_is_forecast_at_these_levels_and_better_than_by_its_own_quantiles() -> None:
+    coarse = []
+    for seed in range(4):
+        signal = sawtooth(seed, days=150, interval_hours=1, per_day=0.25, container_id=f"c-{seed}")
+        times, levels = signal.history.times[::24], np.round(signal.history.levels[::24] * 5) / 5
+        coarse.append(History(f"c-{seed}", "glass", times, levels))
+    found = backtest(coarse, replace(OPTIONS, horizon_days=3))
+    known = ~np.isnan(found.rows.truth)
+    levels = found.forecasts[FORECASTER]
+    assert np.isclose(levels * 5, np.round(levels * 5)).mean() > 0.7
+    mine, own = (
+        mean_pinball(found.rows.truth[known], found.forecasts[name][known], QUANTILES)
+        for name in (FORECASTER, "own empirical quantiles")
+    )
+    assert mine < 0.95 * own
+
+
+def test_containers_that_are_never_emptied_and_always_full_are_forecast_full() -> None:
+    full = [replace(history, levels=np.ones(len(history.times)), collections=np.empty(0)) for history in planned()[:2]]
+    found = backtest(full, OPTIONS)
+    assert (found.forecasts[FORECASTER] == 1.0).all()
