@@ -73,5 +73,5 @@ def moment(seconds: float) -> datetime:
 
 
 def usual_interval(times: FloatArray) -> float:
-    """The median seconds between readings; one day where there are fewer than two."""
-    return float(np.median(np.diff(times))) if len(times) > 1 else DAY
+    """The median seconds between the last 200 readings; one day where there are fewer than two."""
+    return float(np.median(np.diff(times[-201:]))) if len(times) > 1 else DAY
