@@ -11,13 +11,13 @@ import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import asyncpg
 
 from models.domain.failures import TransientError, UserError
 from models.domain.plan import CollectionPlan
-from processors.plan.calendar import moment
+from processors.plan.calendar import collection_weekdays, moment, next_collection_day
 from processors.plan.day import fraction_days
 from processors.plan.inputs import City, CityReader, kept_inputs
 from processors.plan.planner import FractionDay, Planned, plan_fraction
@@ -107,7 +107,7 @@ class Planner:
         return Made(plan, planned)
 
     async def missing(self, now: datetime) -> list[tuple[date, list[str]]]:
-        """Days with the fractions that want a plan now: tomorrow's that have none, and today's that were made before the hour at
+        """Days with the fractions that want a plan now: the coming collection day's that have none, and today's that were made before the hour at
         which they are renewed. Empty until enough containers have a forecast."""
         city = await self.read()
         with_forecast = sum(1 for item in city.inputs.containers if item.thing_id in city.inputs.forecasts)
@@ -122,9 +122,9 @@ class Planner:
             made = {plan.fraction: plan.made_at for plan in await plans_of(connection, today)}
             if renewed_from <= now < shift_begins:
                 wanted.append((today, [name for name in fractions if made.get(name, now) < renewed_from or name not in made]))
-            tomorrow = today + timedelta(days=1)
-            known = {plan.fraction for plan in await plans_of(connection, tomorrow)}
-            wanted.append((tomorrow, [name for name in fractions if name not in known]))
+            coming = next_collection_day(today, collection_weekdays(self.settings.plan_weekdays))
+            known = {plan.fraction for plan in await plans_of(connection, coming)}
+            wanted.append((coming, [name for name in fractions if name not in known]))
         return [(day, names) for day, names in wanted if names]
 
 

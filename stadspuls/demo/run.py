@@ -11,18 +11,19 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from api.canary import CanarySettings
 from deploy.local import stack
 from models.domain.failures import StadspulsError
+from processors.plan.calendar import collection_weekdays, next_collection_day
 from runtime.city_clock import write_city_clock
 from runtime.clock import SystemClock
 from runtime.mqtt_publisher import MqttPublisher
 from runtime.postgres import open_pool
-from runtime.settings import CitySettings, DatabaseSettings, MqttSettings, load
+from runtime.settings import CitySettings, DatabaseSettings, MqttSettings, PlanSettings, load
 from simulators.broadcast import Progress, live, send_history
 from simulators.simulation import Simulation, SimulationSettings, open_simulation
 from stadspuls.demo.killing import kill_and_wait
@@ -38,7 +39,7 @@ STEPS = (
     Step("Send the history of its sensors, killing the store once on the way", 210),
     Step("Wait until every message has found its place", 10),
     Step("Forecast how full every container will be", 25),
-    Step("Plan tomorrow's collection", 60),
+    Step("Plan the coming collection day", 60),
 )
 KILL_AT_SHARE = 0.3
 SETTLE_SECONDS = 300.0
@@ -190,9 +191,10 @@ class Demo:
         with self.steps.next():
             await self._start_service("plan")
             zone = load(CitySettings, "operator", self.run_dir).zone
-            tomorrow = (_city_time(simulation).astimezone(zone) + timedelta(days=1)).date()
-            await self._until(lambda: self._plan_is_there(api, tomorrow), PLAN_SECONDS)
-        return tomorrow
+            weekdays = collection_weekdays(load(PlanSettings, "operator", self.run_dir).plan_weekdays)
+            coming = next_collection_day(_city_time(simulation).astimezone(zone).date(), weekdays)
+            await self._until(lambda: self._plan_is_there(api, coming), PLAN_SECONDS)
+        return coming
 
     async def _plan_is_there(self, api: Api, plan_date: date) -> bool:
         day = await asyncio.to_thread(api.ask, f"/v1/plans/{plan_date}")
