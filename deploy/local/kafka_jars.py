@@ -86,3 +86,10 @@ def _run_maven(maven: str, temporary: Path, target: Path, total: int, say: Calla
     if process.returncode != 0:
         errors = [line for line in lines if line.startswith("[ERROR]")][:2] or lines[-2:]
         raise UserError(f"Maven could not fetch Kafka: {' '.join(errors)}. Check the network or Maven's settings and try again")
+
+
+if __name__ == "__main__":  # with nothing but Python itself: runs while the virtual environment is being made
+    try:
+        kafka_jars(print)
+    except UserError as error:
+        raise SystemExit(str(error)) from error

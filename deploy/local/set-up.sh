@@ -75,9 +75,12 @@ install_packages() {
   rm -f "$log"
 }
 
-make_venv() {
+check_python() {
   "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
     fail "$python is missing or older than Python 3.11: install a newer one and run \`make PYTHON=python3.11 setup\`"
+}
+
+make_venv() {
   if [ ! -x "$venv/bin/python" ] || ! "$venv/bin/python" -c 'import pip' 2>/dev/null; then
     rm -rf "$venv"
     "$python" -m venv "$venv"
@@ -103,24 +106,22 @@ note_about_servers() {
 }
 
 main() {
+  check_python
   # shellcheck disable=SC2046  # package names hold no blanks
   install_packages $(missing_for_venv)
   local programs job=
   programs=$(missing_packages)
-  if [ -n "$programs" ] && can_install; then
-    # The two downloads wait for the network, not for each other.
-    # shellcheck disable=SC2086
-    install_packages $programs &
-    job=$!
-  elif [ -n "$programs" ]; then
+  if [ -n "$programs" ] && ! can_install; then
     # shellcheck disable=SC2086
     install_packages $programs
   fi
+  # Three downloads that wait for the network, not for each other: programs and then Kafka's jars, meanwhile Python packages.
+  # shellcheck disable=SC2086
+  { install_packages $programs; "$python" -m deploy.local.kafka_jars; } &
+  job=$!
   install_python_packages
-  if [ -n "$job" ]; then
-    wait "$job"
-    note_about_servers
-  fi
+  wait "$job"
+  if [ -n "$programs" ]; then note_about_servers; fi
   # shellcheck disable=SC2046
   if can_install; then install_packages $(timescale_package); fi
   "$venv/bin/python" -m deploy.local.kafka_archive

@@ -113,7 +113,7 @@ def down(run_dir: Path, *, report: Report = silent) -> bool:
     state = read_state(run.state_file)
     if state is None:
         return False
-    with _changing(run), step(report, f"stopped {len(state.processes)} processes"):
+    with _changing(run), step(report, f"stopped {len(state.processes)} processes of {run.root}"):
         return stop_stack(run, report)
 
 
