@@ -14,7 +14,7 @@ Money is counted in hundredths of a cent: whole numbers, exact enough.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import gcd
 from typing import Any
 
@@ -75,8 +75,12 @@ class _Kind:
         return self.trucks[0]
 
 
-def build(problem: Problem) -> EngineModel:
-    """The model of a problem with at least one truck and one stop that is not forbidden."""
+def build(problem: Problem, *, keep_breaks_free: bool = True) -> EngineModel:
+    """The model of a problem with at least one truck and one wanted stop. Without `keep_breaks_free` the search does not know of
+    breaks: they may fit its solutions or not."""
+    if not keep_breaks_free:
+        unbroken = tuple(truck.model_copy(update={"break_rule": None}) for truck in problem.trucks)
+        problem = replace(problem, trucks=unbroken)
     kinds = _kinds(problem)
     rules = {truck.break_rule for truck in problem.trucks}
     bundles = bundled(problem)

@@ -24,6 +24,10 @@ KEPT_BESTS = 20
 NEAR = 20
 MEMORY = 300
 """Steps that late acceptance looks back."""
+REPAIR_FIRST, REPAIR_EVERY = 5, 50
+"""Every so many iterations an infeasible candidate is repaired: more often until there is a feasible solution at all."""
+STRICTNESS = 100
+"""By how much repairing raises the penalties."""
 PATIENCE = 20_000
 """Iterations without a new best after which the search goes back to the best."""
 
@@ -40,6 +44,10 @@ class Budget:
         if self.iterations is not None and iterations >= self.iterations:
             return False
         return self.deadline is None or time.monotonic() < self.deadline
+
+    def less(self, iterations: int) -> Budget:
+        """What is left of it after so many iterations; at least one."""
+        return Budget(None if self.iterations is None else max(1, self.iterations - iterations), self.deadline)
 
     def share(self, fraction: float) -> Budget:
         """The first part of this budget."""
@@ -65,8 +73,10 @@ def search(
     seed: int,
     start: pyvrp.Solution | None = None,
     data: pyvrp.ProblemData | None = None,
+    feasible_within: Budget | None = None,
 ) -> Searched:
-    """Searches from `start`, or from a random solution. `data` may differ from the model's in prizes only."""
+    """Searches from `start`, or from a random solution. `data` may differ from the model's in prizes only. Gives up when there is
+    no feasible solution within a smaller budget, if one is given."""
     data = data or model.data
     rng = pyvrp.RandomNumberGenerator(seed=seed)
     local = LocalSearch(data, rng, compute_neighbours(model.plain))
@@ -80,42 +90,57 @@ def search(
     with warnings.catch_warnings():
         # PyVRP's word for a problem without a plan; `solve` says it with the stops.
         warnings.simplefilter("ignore", PenaltyBoundWarning)
-        return _climb(model if data is model.data else None, local, penalties, start, budget)
+        return _climb(model if data is model.data else None, local, penalties, start, budget, feasible_within or budget)
 
 
 def _climb(
-    model: EngineModel | None, local: LocalSearch, penalties: PenaltyManager, start: pyvrp.Solution, budget: Budget
+    model: EngineModel | None,
+    local: LocalSearch,
+    penalties: PenaltyManager,
+    start: pyvrp.Solution,
+    budget: Budget,
+    feasible_within: Budget,
 ) -> Searched:
     """Late acceptance hill climbing (Burke and Bykov 2017): a candidate is kept when it beats the current solution or the one of
     `MEMORY` steps ago. A new best is searched exhaustively, and its trips are merged where a `model` is given."""
     memory: deque[pyvrp.Solution] = deque(maxlen=MEMORY)
-    if start.is_feasible():
-        start = _polished(model, local, start, penalties.cost_evaluator())
-    found = [start] if start.is_feasible() else []
-    best = current = start
-    best_cost = penalties.cost_evaluator().cost(best)
+    current = start
+    found: list[pyvrp.Solution] = []
+    best_cost = float("inf")
     iterations = since_best = 0
-    while budget.lasts(iterations):
-        iterations += 1
-        since_best += 1
+    candidate = start
+    while True:
         cost = penalties.cost_evaluator()
-        candidate = local(current, cost, exhaustive=False)
-        penalties.register(candidate)
-        if candidate.is_feasible() and cost.cost(candidate) < best_cost:
-            candidate = _polished(model, local, candidate, cost)
-            best, best_cost = candidate, cost.cost(candidate)
+        feasible = candidate if candidate.is_feasible() else None
+        if feasible is None and iterations % (REPAIR_EVERY if found else REPAIR_FIRST) == 0:
+            feasible = _repaired(local, candidate, penalties)
+        if feasible is not None and cost.cost(feasible) < best_cost:
+            best = _polished(model, local, feasible, cost)
+            best_cost = cost.cost(best)
             found = [*found[1 - KEPT_BESTS :], best]
-            since_best = 0
-        elif since_best > PATIENCE:
-            current, since_best = best, 0
+            candidate, since_best = best, 0
+        if not budget.lasts(iterations) or not (found or feasible_within.lasts(iterations)):
+            return Searched(found[::-1], iterations, found[-1] if found else current)
+        if since_best > PATIENCE:
+            current, since_best = found[-1] if found else start, 0
             memory.clear()
-        value = cost.penalised_cost(candidate)
         late = memory[0] if len(memory) == MEMORY else start
-        bar = cost.penalised_cost(late)
+        bar, value = cost.penalised_cost(late), cost.penalised_cost(candidate)
         if value < bar or value < cost.penalised_cost(current):
             current = candidate
         memory.append(current if cost.penalised_cost(current) < bar or len(memory) < MEMORY else late)
-    return Searched(found[::-1], iterations, best if found else current)
+        candidate = local(current, cost, exhaustive=False)
+        penalties.register(candidate)
+        iterations += 1
+        since_best += 1
+
+
+def _repaired(local: LocalSearch, solution: pyvrp.Solution, penalties: PenaltyManager) -> pyvrp.Solution | None:
+    """The solution after an exhaustive search in which breaking rules costs a hundredfold; None when it still breaks some."""
+    loads, late, far = penalties.penalties()
+    strict = pyvrp.CostEvaluator([load * STRICTNESS for load in loads], late * STRICTNESS, far * STRICTNESS)
+    tried = local(solution, strict, exhaustive=True)
+    return tried if tried.is_feasible() else None
 
 
 def _polished(

@@ -26,6 +26,9 @@ BOLD_SHARE = 0.35
 """Share of the search that starts from a plan with every optional stop on it: trucks that a single optional stop does not pay for
 never open one stop at a time."""
 
+FIRST_ATTEMPT_SHARE = 0.6
+"""Share of the search after which an attempt without any feasible plan gives way to the next."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
@@ -55,29 +58,38 @@ def solve(problem: Problem, stopping: Stopping, seed: int = 0) -> Solution:
     if not any(is_wanted(stop) for stop in problem.stops) or not problem.trucks:
         return solution_of(problem, [], seed, 0)
     deadline = None if stopping.seconds is None else began + stopping.seconds
-    model = build(problem)
-    searched = _searched(model, Budget(stopping.iterations, deadline), seed)
-    for found in searched.bests:
-        routes = _routes(problem, model, found)
-        if routes is not None:
-            routes = with_last_insertions(problem, routes, route_cost)
-            return solution_of(problem, routes, seed, searched.iterations)
+    budget = Budget(stopping.iterations, deadline)
+    # The clock without the break is safe for every place of the break, which can be too careful: then the breaks are left to chance.
+    breaks = any(truck.break_rule is not None for truck in problem.trucks)
+    attempts = [build(problem), build(problem, keep_breaks_free=False)] if breaks else [build(problem)]
+    done = 0
+    for model in attempts:
+        patience = budget.less(done).share(FIRST_ATTEMPT_SHARE) if model is not attempts[-1] else None
+        searched = _searched(model, budget.less(done), seed, patience)
+        done += searched.iterations
+        for found in searched.bests:
+            routes = _routes(problem, model, found)
+            if routes is not None:
+                routes = with_last_insertions(problem, routes, route_cost)
+                return solution_of(problem, routes, seed, done)
+    if not any(stop.must_be_served for stop in problem.stops):
+        return solution_of(problem, with_last_insertions(problem, [], route_cost), seed, done)
     raise _infeasible(problem, searched, model)
 
 
-def _searched(model: EngineModel, budget: Budget, seed: int) -> Searched:
+def _searched(model: EngineModel, budget: Budget, seed: int, patience: Budget | None) -> Searched:
     """One search where all stops are required; where some are optional also one from a plan that has them all."""
-    optional = [client for client in model.data.clients() if not client.required]
-    if not optional:
-        return search(model, budget, seed)
-    cold = search(model, budget.share(1 - BOLD_SHARE), seed)
-    rest = Budget(None if budget.iterations is None else max(1, budget.iterations - cold.iterations), budget.deadline)
+    if all(client.required for client in model.data.clients()):
+        return search(model, budget, seed, feasible_within=patience)
+    cold = search(model, budget.share(1 - BOLD_SHARE), seed, feasible_within=patience)
+    if not cold.bests:
+        return cold
+    rest = budget.less(cold.iterations)
     filled = search(model, rest.share(0.3), seed + 1, data=_all_wanted(model))
     start = None
     if filled.last is not None:
         start = pyvrp.Solution(model.data, [_same_route(model, route) for route in filled.last.routes()])
-    left = Budget(None if rest.iterations is None else max(1, rest.iterations - filled.iterations), rest.deadline)
-    bold = search(model, left, seed + 2, start=start)
+    bold = search(model, rest.less(filled.iterations), seed + 2, start=start)
     cost = pyvrp.CostEvaluator([0.0] * model.data.num_load_dimensions, 0, 0)
     bests = sorted([*cold.bests, *bold.bests], key=cost.cost)
     return Searched(bests, cold.iterations + filled.iterations + bold.iterations, bold.last)
@@ -116,7 +128,7 @@ def _routes(problem: Problem, model: EngineModel, found: pyvrp.Solution) -> list
         tour = _tour(model, route)
         if not any(isinstance(item, Stop) for item in tour):
             continue
-        truck = waiting[route.vehicle_type()].pop(0)
+        truck = problem.truck_by_id[waiting[route.vehicle_type()].pop(0).truck_id]
         stops = [item for item in tour if isinstance(item, Stop)]
         if any(stop.trucks is not None and truck.truck_id not in stop.trucks for stop in stops):
             return None
@@ -186,7 +198,7 @@ def _infeasible(problem: Problem, searched: Searched, model: EngineModel) -> Inf
     shown = ", ".join(stops[:10]) + (f" and {len(stops) - 10} more" if len(stops) > 10 else "")
     shifts = {f"{clock(truck.shift_start_s)}–{clock(truck.shift_end_s)}" for truck in problem.trucks}
     return Infeasible(
-        f"no plan serves all {needed} required stops with {len(problem.trucks)} trucks on shift {', '.join(sorted(shifts))}: "
+        f"no plan was found that serves all {needed} required stops with {len(problem.trucks)} trucks on shift {', '.join(sorted(shifts))}: "
         f"in the best attempt {late} s too late and {excess} l too much, on routes with {shown or 'no stop'}. "
         "Add a truck, lengthen the shift, or make some of these stops optional",
         stops,

@@ -55,13 +55,19 @@ def test_minutes_above_59_carry_over(text: str, seconds: int) -> None:
 
 def test_small_file_is_read_solved_and_valid(small: Path) -> None:
     problem = read_wcvrptw(small)
-    assert [truck.capacity_l for truck in problem.trucks] == [20 * 765] * 3
+    assert [truck.capacity_l for truck in problem.trucks] == [20 * 765] * 2
     assert problem.trucks[0].shift_load_l == 30 * 765
     assert [stop.node for stop in problem.stops] == ["17", "18", "21", "30"]
     assert problem.stops[2].windows == ((0, 40_500),)
     solution = solve(problem, Stopping(iterations=100), seed=1)
     assert check(problem, solution.to_json()) == []
     assert len(solution.routes) == 2
+
+
+def test_fleet_has_room_to_spare_or_the_size_that_was_asked_for(small: Path) -> None:
+    small.write_text(SMALL.replace("20.0 //", "40.0 //").replace("60  15.0 1", "60  34.5 1"))  # 59 of twice 30: fuller than 98 %
+    assert len(read_wcvrptw(small).trucks) == 3
+    assert len(read_wcvrptw(small, trucks=5).trucks) == 5
 
 
 def test_bad_line_is_named(small: Path) -> None:
