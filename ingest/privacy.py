@@ -58,13 +58,14 @@ def forbidden_in(document: dict[str, Any] | list[Any]) -> list[str]:
     """The forbidden names among all keys of a parsed JSON document, at any depth, normalised and sorted; [] for none."""
     found: set[str] = set()
     pending: list[Any] = [document]
-    while pending:
-        value = pending.pop()
+    for value in pending:
         if type(value) is dict:
             if not _seen_harmless.issuperset(value):
                 found |= _forbidden_among(value.keys() - _seen_harmless)
             value = value.values()
-        pending.extend([inner for inner in value if type(inner) in _NESTED])
+        for inner in value:
+            if type(inner) is not str and type(inner) in _NESTED:
+                pending.append(inner)
     return sorted(found) if found else []
 
 
