@@ -140,7 +140,11 @@ class ForecastSettings(Settings):
     )
     forecast_history_days: float = Field(90, ge=7, le=800, description="Days of readings that a forecast looks at")
     forecast_retry_seconds: float = Field(5, gt=0, description="Seconds to wait when the database is out of reach")
-    forecast_instance: str = Field("0", description="Which member of the consumer group this process is; each replica has its own")
+    forecast_instance: str = Field(
+        "0",
+        description="Which member of the consumer group this process is: each replica has its own, and is back after a restart "
+        "without a rebalance; empty: any",
+    )
 
 
 class StoreSettings(Settings):

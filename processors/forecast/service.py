@@ -43,7 +43,7 @@ async def main(context: ServiceContext) -> None:
     consumer = make_consumer(
         kafka,
         group_id=GROUP,
-        group_instance_id=f"{GROUP}-{settings.forecast_instance}",
+        group_instance_id=f"{GROUP}-{settings.forecast_instance}" if settings.forecast_instance else None,
         client_id=context.name,
         auto_offset_reset="latest",  # right for hints only: the sweep finds what they did not say
     )

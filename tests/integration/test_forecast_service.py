@@ -16,6 +16,7 @@ import pytest
 from aiokafka.admin import NewTopic
 
 from deploy.local.processes import StackState
+from models.domain.failures import UserError
 from models.domain.forecast import InflowForecast
 from models.domain.reading import TimeSource
 from models.sensor_kinds.container_fill import CONTAINER_FILL, ContainerFill
@@ -25,6 +26,7 @@ from runtime.kafka import make_admin, make_producer
 from runtime.postgres import connected
 from runtime.service import ServiceContext
 from runtime.settings import DatabaseSettings, ForecastSettings, KafkaSettings, SomeSettings, load
+from stadspuls.command import app
 from storage.forecasts import current_forecasts, emptyings
 from storage.readings import SourceRef, StoredReading, append_readings
 from storage.registry import import_registry
@@ -102,7 +104,7 @@ class Waste:
             DatabaseSettings: own.model_copy(update={"database_name": self.database.database_name}),
             KafkaSettings: kafka.model_copy(update={"kafka_topic_changed": self.kafka.kafka_topic_changed}),
             ForecastSettings: ForecastSettings().model_copy(
-                update={"forecast_coalesce_seconds": 0.5, "forecast_instance": uuid4().hex[:6], **options}
+                update={"forecast_coalesce_seconds": 0.5, "forecast_instance": "", **options}
             ),
         }
         task = asyncio.create_task(service.main(GivenContext("forecast", stop, given=given)))
@@ -193,3 +195,32 @@ async def test_two_members_share_the_containers_and_one_takes_over_when_the_othe
         await waste.append(CONTAINERS[-1], [(NOW - timedelta(seconds=10), 0.4)])
         await waste.until(lambda found: CONTAINERS[-1] in found)
         assert not first.done()
+
+
+async def test_the_command_shows_stored_forecasts_renews_them_and_looks_back(
+    waste: Waste, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = waste.database
+    for name in ("host", "port", "name", "user"):
+        monkeypatch.setenv(f"STADSPULS_DATABASE_{name.upper()}", str(getattr(settings, f"database_{name}")))
+    monkeypatch.setenv("STADSPULS_DATABASE_PASSWORD", settings.database_password.get_secret_value())
+
+    async def run(*arguments: str) -> str:
+        """As typed; in a thread, because the command starts a loop of its own."""
+        await asyncio.to_thread(app, ["forecast", *arguments], standalone_mode=False)
+        return capsys.readouterr().out
+
+    with pytest.raises(UserError, match="no container has a forecast yet"):
+        await run()
+    assert CONTAINERS[0] in await run("--refresh")
+    shown = await run(CONTAINERS[0])
+    for part in ("level now", "80 % full", "overflows", "points a day", "one in ten"):
+        assert part in shown
+    back = NOW - timedelta(days=3)
+    (found,) = orjson.loads(await run(CONTAINERS[0], "--at", back.isoformat(), "--json"))
+    assert datetime.fromisoformat(found["level_observed_at"]) <= back
+    assert (await waste.forecasts())[CONTAINERS[0]].cutoff > back
+    with pytest.raises(UserError, match="no forecast of c-nowhere"):
+        await run("c-nowhere")
+    with pytest.raises(UserError, match="has no time zone"):
+        await run("--at", "2026-03-02T04:00")
