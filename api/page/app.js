@@ -47,7 +47,7 @@ function drawPlan() {
   const search = element("search");
   search?.addEventListener("input", () => {
     view.search = search.value;
-    element("panel-plan").querySelector("table:last-of-type").innerHTML = decisionRows(view.plan, view.search);
+    element("decisions").innerHTML = decisionRows(view.plan, view.search);
   });
 }
 

@@ -53,7 +53,7 @@ export function planPanel(plan, search) {
     <p class="hint">Both costed on the same roads (${escape(plan.matrix_source)}); ${plan.checked ? "passed the independent check" : "<b>did not pass the check</b>"}.</p>
     ${plan.plans.map(fractionPart).join("")}
     <h2>Why is a container on it, or not?</h2><input type="search" id="search" placeholder="container, reason or truck" aria-label="Search the reasons" value="${escape(search)}">
-    <table>${decisionRows(plan, search)}</table>`;
+    <table id="decisions">${decisionRows(plan, search)}</table>`;
 }
 
 function fractionPart(plan) {
