@@ -65,7 +65,8 @@ def test_small_file_is_read_solved_and_valid(small: Path) -> None:
 
 
 def test_fleet_has_room_to_spare_or_the_size_that_was_asked_for(small: Path) -> None:
-    small.write_text(SMALL.replace("20.0 //", "40.0 //").replace("60  15.0 1", "60  34.5 1"))  # 59 of twice 30: fuller than 98 %
+    fuller = SMALL.replace("9.5 1", "19.5 1").replace("12.0 1", "19 1").replace("15.0 1", "17.5 1")
+    small.write_text(fuller)  # 59 of twice 30: fuller than 98 %
     assert len(read_wcvrptw(small).trucks) == 3
     assert len(read_wcvrptw(small, trucks=5).trucks) == 5
 
