@@ -30,11 +30,15 @@ _EXPIRING_STATES = frozenset({"25006", "57P01", "57P02", "57P03"})
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether the same call may succeed later: lost connections, restarts, failovers, deadlocks, full disks, deadlines."""
+    """Whether the same call may succeed later: lost connections, restarts, failovers, deadlocks, full disks, deadlines, and statements
+    that were prepared before a migration."""
+    if isinstance(error, asyncpg.InvalidCachedStatementError):
+        return True
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return state in _TRANSIENT_STATES or state.startswith(_TRANSIENT_CLASSES)
-    return isinstance(error, ConnectionError | TimeoutError | asyncpg.TargetServerAttributeNotMatched)
+    # A session that the server ended between two statements can leave asyncpg in a state of which it reports an internal error.
+    return isinstance(error, ConnectionError | TimeoutError | asyncpg.InternalClientError)
 
 
 def _spoils_pool(error: BaseException) -> bool:
@@ -42,7 +46,12 @@ def _spoils_pool(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return state in _EXPIRING_STATES or state.startswith("08")
-    return isinstance(error, ConnectionError | TimeoutError)
+    return isinstance(error, ConnectionError | TimeoutError) or _is_broken(error)
+
+
+def _is_broken(error: BaseException | None) -> bool:
+    """Whether asyncpg no longer knows what state the connection is in."""
+    return isinstance(error, asyncpg.InternalClientError) and not isinstance(error, asyncpg.OutdatedSchemaCacheError)
 
 
 @contextmanager
@@ -88,6 +97,8 @@ class _Acquisition:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         connection, self._connection = self._connection, None
         lost = _is_lost(connection)
+        if _is_broken(error) and not lost:
+            connection.terminate()
         try:
             await self._pool.release(connection)
         except Exception as release_error:

@@ -126,6 +126,35 @@ async def test_a_deadlock_is_transient(pool: asyncpg.Pool) -> None:
     assert sorted(type(item).__name__ for item in results) == ["NoneType", "TransientError"]
 
 
+async def test_a_statement_prepared_before_a_migration_is_transient(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as connection:
+        await connection.execute("CREATE TABLE t (x integer); INSERT INTO t VALUES (1)")
+
+        async def read() -> int:
+            async with pool.acquire() as own, own.transaction():
+                return len((await own.fetch("SELECT * FROM t"))[0])
+
+        assert await read() == 1
+        await connection.execute("ALTER TABLE t ADD COLUMN y integer")
+        with pytest.raises(TransientError):
+            await read()
+        assert await read() == 2
+
+
+async def test_a_session_that_asyncpg_lost_track_of_is_ended_and_transient(pool: asyncpg.Pool) -> None:
+    used: list[int] = []
+
+    async def use() -> None:
+        async with pool.acquire() as connection:
+            used.append(await connection.fetchval("SELECT pg_backend_pid()"))
+            raise asyncpg.InternalClientError("cannot switch to state 11; another operation (2) is in progress")
+
+    with pytest.raises(TransientError):
+        await use()
+    async with pool.acquire() as first, pool.acquire() as second:
+        assert used[0] not in {await item.fetchval("SELECT pg_backend_pid()") for item in (first, second)}
+
+
 async def test_mistakes_of_ours_stay_what_they_are(pool: asyncpg.Pool) -> None:
     with pytest.raises(asyncpg.UndefinedTableError):
         async with pool.acquire() as connection:
