@@ -107,8 +107,8 @@ class Planner:
         return Made(plan, planned)
 
     async def missing(self, now: datetime) -> list[tuple[date, list[str]]]:
-        """Days with the fractions that want a plan now: the coming collection day's that have none, and today's that were made before the hour at
-        which they are renewed. Empty until enough containers have a forecast."""
+        """Days with the fractions that want a plan now: the coming collection day's that have none, and today's that were made before
+        the hour at which they are renewed. Empty until enough containers have a forecast."""
         city = await self.read()
         with_forecast = sum(1 for item in city.inputs.containers if item.thing_id in city.inputs.forecasts)
         if not city.inputs.trucks or with_forecast < max(1, READY_SHARE * len(city.inputs.containers)):

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from models.domain.plan import CollectionPlan
+    from runtime.clock import Clock
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -21,7 +22,7 @@ def add_verbs(app: typer.Typer) -> None:
 
 
 def plan(
-    day: Annotated[str, typer.Option("--date", help="Day to plan, like 2026-11-23; tomorrow when left out")] = "",
+    day: Annotated[str, typer.Option("--date", help="Day to plan, like 2026-11-23; the coming collection day when left out")] = "",
     fraction: Annotated[str, typer.Option("--fraction", help="One fraction, or several with commas; all when left out")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the plans as JSON")] = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Make new plans even where the day has some")] = False,
@@ -128,30 +129,42 @@ def _say_failures(failures: list[str]) -> None:
 
 
 def _day(text: str) -> date:
-    from datetime import UTC, date, datetime, timedelta
+    """The day asked for, else the coming collection day in the city's time."""
+    from datetime import date
 
     from models.domain.failures import UserError
-    from runtime.settings import CitySettings, load
+    from processors.plan.calendar import collection_weekdays, next_collection_day
+    from runtime.settings import CitySettings, PlanSettings, load
 
     if not text:
-        return (datetime.now(UTC).astimezone(load(CitySettings, "operator").zone) + timedelta(days=1)).date()
+        today = _clock().now().astimezone(load(CitySettings, "operator").zone).date()
+        return next_collection_day(today, collection_weekdays(load(PlanSettings, "operator").plan_weekdays))
     try:
         return date.fromisoformat(text)
     except ValueError as error:
         raise UserError(f"--date {text!r} is no day; write it like 2026-11-23") from error
 
 
+def _clock() -> Clock:
+    """The city's clock: a simulated city has one of its own."""
+    from runtime.city_clock import CityClock
+    from runtime.clock import SystemClock
+    from runtime.settings import CitySettings, load
+
+    file = load(CitySettings, "operator").city_clock_file
+    return CityClock(file) if file else SystemClock()
+
+
 async def _plans(day: date, fractions: list[str], refresh: bool) -> list[CollectionPlan]:
     """Stored plans of the day; those that are missing, or all with `refresh`, are made first."""
     from processors.plan.service import Planner
-    from runtime.clock import SystemClock
     from runtime.postgres import open_pool
     from runtime.settings import CitySettings, DatabaseSettings, PlanSettings, load
     from storage.plans import plans_of
 
     pool = await open_pool(load(DatabaseSettings, "operator"), application_name="stadspuls-plan")
     try:
-        planner = Planner(pool, load(PlanSettings, "operator"), load(CitySettings, "operator"), SystemClock())
+        planner = Planner(pool, load(PlanSettings, "operator"), load(CitySettings, "operator"), _clock())
         async with pool.acquire() as connection:
             stored = {plan.fraction for plan in await plans_of(connection, day)}
         city = await planner.read()
