@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from models.domain.failures import UserError
+from models.domain.failures import TransientError, UserError
 from stadspuls.commands import COMMAND_GROUPS
 
 app = typer.Typer(
@@ -21,9 +21,12 @@ for add_verbs in COMMAND_GROUPS:
 
 
 def main() -> None:
-    """Entry point: a user's mistake prints its sentence and exits with 2, everything else as it comes."""
+    """Entry point: a user's mistake prints its sentence and exits with 2, a server that is away with 3, everything else as it comes."""
     try:
         app()
     except UserError as error:
         print(f"stadspuls: {error}", file=sys.stderr)
         sys.exit(2)
+    except TransientError as error:
+        print(f"stadspuls: {error}. `stadspuls status` shows what runs", file=sys.stderr)
+        sys.exit(3)
