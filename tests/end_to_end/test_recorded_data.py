@@ -1,0 +1,147 @@
+"""Recordings of others go through MQTT, Kafka and the store like any sensor's readings, once however often they are sent."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from deploy.local import stack
+from models.domain.failures import DeadLetterReason
+from models.sensor_kinds.container_fill import CONTAINER_FILL
+from models.sensor_kinds.traffic_flow import TRAFFIC_FLOW
+from runtime.city_clock import write_city_clock
+from runtime.postgres import connected
+from runtime.settings import DatabaseSettings, load
+from storage.dead_letters import dead_letter_counts
+from storage.forecasts import current_forecasts
+from storage.ledger import LedgerTotals, ledger_totals
+from storage.reading_counts import stored_count
+from storage.readings import reading_history
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(500)]
+
+WYNDHAM = (
+    "--kind", "container_fill", "--thing-column", "serialNumber", "--prefix", "wyndham-", "--map", "reported_fill_ratio=latestFullness/10",
+    "--timezone", "Australia/Melbourne", "--datastream", "fill", "--fraction", "residual", "--capacity-l", "600",
+)  # fmt: skip
+WYNDHAM_ROWS = 29_357
+WYNDHAM_BINS = 31
+WYNDHAM_ENDS = datetime(2021, 5, 3, 12, tzinfo=UTC)
+DETECTOR = (
+    "--kind",
+    "traffic_flow",
+    "--thing",
+    "t4013",
+    "--timezone",
+    "America/Chicago",
+    "--latitude",
+    "44.95",
+    "--longitude",
+    "-93.2",
+)
+SPEEDS, OCCUPANCIES, CONFLICTS_EACH = 2_494, 2_499, 1
+"""One moment stands twice in each file with different values: the second of each is a dead letter `identity`."""
+
+
+@pytest.fixture(scope="module")
+def run_dir() -> Iterator[Path]:
+    """A line of its own whose readings are kept for longer than the recordings are old."""
+    folder = Path(tempfile.mkdtemp(prefix="stadspuls-recorded-"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STADSPULS_READINGS_RETENTION_DAYS", "5000")
+        try:
+            stack.up(folder, services=("mqtt-to-kafka", "store"), prometheus=False, owner_pid=os.getpid())
+            yield folder
+        finally:
+            stack.remove(folder)
+
+
+async def test_wyndham_is_stored_in_full_once_and_every_bin_gets_a_forecast(run_dir: Path, shared_data: Path) -> None:
+    file = shared_data / "wyndham/fill_levels.csv"
+    _replay(run_dir, file, *WYNDHAM)
+    await _settled(run_dir, WYNDHAM_ROWS)
+    assert await _fill_readings(run_dir) == WYNDHAM_ROWS
+    assert await _letters(run_dir) == {}
+
+    _replay(run_dir, file, *WYNDHAM)
+    totals = await _settled(run_dir, 2 * WYNDHAM_ROWS)
+    assert await _fill_readings(run_dir) == WYNDHAM_ROWS
+    assert totals.readings_duplicate == WYNDHAM_ROWS
+    assert (totals.messages_imbalance, totals.readings_imbalance) == (0, 0)
+
+    clock = run_dir / "clock.json"
+    write_city_clock(clock, WYNDHAM_ENDS, datetime.now(UTC), 0)
+    await asyncio.to_thread(
+        stack.start_services, run_dir, ["forecast"], environment={"STADSPULS_CITY_CLOCK_FILE": str(clock)}, set_up_first=False
+    )
+    for _ in range(120):
+        found = await _forecasts(run_dir)
+        if len(found) == WYNDHAM_BINS:
+            break
+        await asyncio.sleep(1)
+    assert len(found) == WYNDHAM_BINS
+
+
+async def test_speed_and_occupancy_of_one_detector_at_the_same_seconds_are_both_stored(run_dir: Path, shared_data: Path) -> None:
+    before = (await _totals(run_dir)).messages_received
+    folder = shared_data / "traffic-minnesota"
+    _replay(run_dir, folder / "speed_t4013.csv", *DETECTOR, "--datastream", "speed", "--map", "speed_km_h=value*1.609344")
+    _replay(run_dir, folder / "occupancy_t4013.csv", *DETECTOR, "--datastream", "occupancy", "--map", "occupancy_ratio=value/100")
+    await _settled(run_dir, before + SPEEDS + OCCUPANCIES + 2 * CONFLICTS_EACH)
+    async with connected(load(DatabaseSettings, "operator", run_dir), application_name="test") as connection:
+        rows = await reading_history(
+            connection, TRAFFIC_FLOW, "t4013", datetime(2015, 8, 1, tzinfo=UTC), datetime(2015, 11, 1, tzinfo=UTC)
+        )
+    speeds = {row["observed_at"] for row in rows if row["speed_km_h"] is not None}
+    occupancies = {row["observed_at"] for row in rows if row["occupancy_ratio"] is not None}
+    assert (len(speeds), len(occupancies)) == (SPEEDS, OCCUPANCIES)
+    assert len(rows) == SPEEDS + OCCUPANCIES
+    assert len(speeds & occupancies) > 2_000
+    assert await _letters(run_dir) == {DeadLetterReason.IDENTITY: 2 * CONFLICTS_EACH}
+
+
+def _replay(run_dir: Path, file: Path, *options: str) -> None:
+    environment = {**os.environ, "STADSPULS_RUN_DIR": str(run_dir)}
+    command = [sys.executable, "-m", "stadspuls", "replay", str(file), *options]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+async def _totals(run_dir: Path) -> LedgerTotals:
+    async with connected(load(DatabaseSettings, "operator", run_dir), application_name="test") as connection:
+        return await ledger_totals(connection)
+
+
+async def _settled(run_dir: Path, messages: int) -> LedgerTotals:
+    for _ in range(400):
+        totals = await _totals(run_dir)
+        if totals.messages_received >= messages:
+            break
+        await asyncio.sleep(0.5)
+    assert totals.messages_received == messages
+    return totals
+
+
+async def _fill_readings(run_dir: Path) -> int:
+    async with connected(load(DatabaseSettings, "operator", run_dir), application_name="test") as connection:
+        return await stored_count(connection, CONTAINER_FILL)
+
+
+async def _letters(run_dir: Path) -> dict[DeadLetterReason, int]:
+    async with connected(load(DatabaseSettings, "operator", run_dir), application_name="test") as connection:
+        return {reason: number for reason, number in (await dead_letter_counts(connection)).items() if number}
+
+
+async def _forecasts(run_dir: Path) -> set[str]:
+    async with connected(load(DatabaseSettings, "operator", run_dir), application_name="test") as connection:
+        found = await current_forecasts(connection)
+    assert all(item.basis for item in found)
+    return {item.container_id for item in found}
