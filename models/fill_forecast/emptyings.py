@@ -1,7 +1,7 @@
 """When a container was emptied, read from its level signal and joined with what trucks reported.
 
-A fall counts when medians before and after it differ by more than the sensor's jitter and by a good part of the level; of several
-falls in a window the biggest step is the emptying; the fall at the end of an upward spike is none, because `suspects`
+A fall counts when medians before and after it, or the readings themselves, differ by more than the sensor's jitter and by a good part
+of the level; of several falls in a window the biggest step is the emptying; the fall at the end of an upward spike is none, because `suspects`
 takes spikes out first.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.domain.forecast import Emptying
-from models.fill_forecast.history import HOUR, FloatArray, IntArray, moment, usual_interval
+from models.fill_forecast.history import HOUR, BoolArray, FloatArray, IntArray, moment, usual_interval
 from models.fill_forecast.suspects import jitter
 
 _SMALLEST_DROP = 0.07
@@ -46,6 +46,8 @@ def detect_emptyings(times: FloatArray, levels: FloatArray, reported: FloatArray
     step = levels[:-1] - levels[1:]
     least = _SMALLEST_DROP if sparse else max(_SMALLEST_DROP, 4 * jitter(levels))
     candidate = (drop >= least) & (drop >= _RELATIVE_DROP * before) & (step >= 0.4 * drop)
+    if not sparse:
+        candidate |= _sharp_falls(levels, step, least)
     found = _biggest_of_each_window(np.flatnonzero(candidate), step, width)
     if reported is not None and len(reported):
         found = _joined(found, times, reported)
@@ -75,6 +77,13 @@ def _medians(levels: FloatArray, width: int) -> tuple[FloatArray, FloatArray]:
     padded = np.concatenate([np.full(width - 1, levels[0]), levels, np.full(width - 1, levels[-1])])
     medians = np.median(np.lib.stride_tricks.sliding_window_view(padded, width), axis=1)
     return medians[: len(levels) - 1], medians[width : width + len(levels) - 1]
+
+
+def _sharp_falls(levels: FloatArray, step: FloatArray, least: float) -> BoolArray:
+    """Steps down that the reading after does not take back: how the emptying of a container looks that fills up again within hours,
+    so that medians come too late."""
+    second = np.append(levels[2:], levels[-1])
+    return (step >= least) & (step >= _RELATIVE_DROP * levels[:-1]) & (levels[:-1] - second >= 0.4 * step)
 
 
 def _biggest_of_each_window(candidates: IntArray, step: FloatArray, width: int) -> IntArray:

@@ -15,6 +15,7 @@ from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, usual
 FULL = 0.98
 """From this level on a reading says "at least this full": censored."""
 
+_LONGEST_PLATEAU = 10 * DAY
 _SPARSE = 8 * HOUR
 """Above this interval a rise and fall between single readings is ordinary life and nothing can be called a spike."""
 
@@ -50,7 +51,8 @@ def _spikes(levels: FloatArray, run: int, height: float) -> BoolArray:
     inside = np.lib.stride_tricks.sliding_window_view(levels[1:-1], run)
     up = inside.min(axis=1) - np.maximum(left, right)
     down = np.minimum(left, right) - inside.max(axis=1)
-    out = np.maximum(up, down)
+    # Two low readings in a row are a fast container just emptied more often than a sensor's slip.
+    out = np.maximum(up, down) if run == 1 else up
     starts = np.flatnonzero((out >= height) & (np.abs(left - right) <= 0.4 * out)) + 1
     for offset in range(run):
         found[starts + offset] = True
@@ -58,14 +60,19 @@ def _spikes(levels: FloatArray, run: int, height: float) -> BoolArray:
 
 
 def _false_plateaus(times: FloatArray, levels: FloatArray) -> BoolArray:
-    """Stretches at full, up to a week long, that a single jump leads to and a fall back to the former level ends."""
+    """Stretches at full, up to ten days long, that a single jump leads to and a fall back to the former level ends. Near empty only
+    a jump that is out of all proportion counts: a fast container fills between two readings and is emptied."""
     found = np.zeros(len(levels), dtype=bool)
     full = levels >= FULL
+    rises = np.diff(levels)
+    ordinary = 6 * float(np.quantile(rises[rises > 0], 0.95)) if bool((rises > 0).any()) else 0.0
     edges = np.flatnonzero(np.diff(full.astype(np.int8)))
     for start, end in pairwise(edges):
-        if full[start] or times[end] - times[start] > 7 * DAY:
+        if full[start] or times[end] - times[start] > _LONGEST_PLATEAU:
             continue
         before, after = levels[start], levels[end + 1]
-        if 1.0 - before >= 0.25 and after >= max(0.12, before - 0.08) and after - before <= 0.3 * (1.0 - before):
+        jump = 1.0 - before
+        back = before - 0.08 <= after <= before + 0.3 * jump
+        if jump >= 0.25 and back and (after >= 0.12 or jump >= max(0.25, ordinary)):
             found[start + 1 : end + 1] = True
     return found
