@@ -37,7 +37,7 @@ imports:
 	$(BIN)/lint-imports
 
 unit:
-	$(PYTEST) -q -m "not servers and not slow" tests/unit tests/contract
+	$(PYTEST) -q -n 2 -m "not servers and not slow" tests/unit
 
 test: setup-test ## the whole suite on the real servers; says on which database engines it ran
 	@$(MAKE) --no-print-directory lint types imports
