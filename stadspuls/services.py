@@ -15,6 +15,7 @@ SERVICE_MODULES: dict[str, str] = {
     "store": "ingest.store.service",
     "forecast": "processors.forecast.service",
     "plan": "processors.plan.service",
+    "maintain": "processors.maintain.service",
     "api": "api.service",
     "canary": "api.canary",
 }

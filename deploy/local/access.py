@@ -49,6 +49,8 @@ ACCESS: dict[str, Access] = {
     "store": Access(kafka=Kafka(reads=(RAW,), writes=(CHANGED,)), database_role="store"),
     "forecast": Access(kafka=Kafka(reads=(CHANGED,)), database_role="forecast"),
     "plan": Access(kafka=Kafka(reads=(CHANGED,)), database_role="plan"),
+    # Retention deletes and rollups are refreshed by whoever owns the tables.
+    "maintain": Access(database_role="migrator"),
     "api": Access(database_role="api"),
     "canary": Access(mqtt=Mqtt(writes=("stadspuls/v1/canary/readings",))),
     "simulator": Access(mqtt=Mqtt(writes=DEVICE_TOPICS)),

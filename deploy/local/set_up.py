@@ -29,7 +29,7 @@ from deploy.local.programs import Programs
 from deploy.local.stopping import STOP_SECONDS
 from models.domain.failures import UserError
 
-SERVICES = ("mqtt-to-kafka", "store", "forecast", "plan", "api", "canary")
+SERVICES = ("mqtt-to-kafka", "store", "forecast", "plan", "maintain", "api", "canary")
 """What can be supervised beside the servers: `stadspuls run NAME` each."""
 
 CANARY_REGISTRY = Path(__file__).parent / "canary"

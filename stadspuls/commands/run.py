@@ -11,7 +11,7 @@ def add_verbs(app: typer.Typer) -> None:
     app.command("run")(run)
 
 
-def run(service: Annotated[str, typer.Argument(help="mqtt-to-kafka, store, forecast, plan, api or canary")]) -> None:
+def run(service: Annotated[str, typer.Argument(help="mqtt-to-kafka, store, forecast, plan, maintain, api or canary")]) -> None:
     """Run one service until it is asked to stop (SIGTERM or Ctrl-C)."""
     from runtime.service import run_service
     from stadspuls.services import service_main

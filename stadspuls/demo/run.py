@@ -190,6 +190,7 @@ class Demo:
     async def _plan(self, api: Api, simulation: Simulation) -> date:
         with self.steps.next():
             await self._start_service("plan")
+            await self._start_service("maintain")
             zone = load(CitySettings, "operator", self.run_dir).zone
             weekdays = collection_weekdays(load(PlanSettings, "operator", self.run_dir).plan_weekdays)
             coming = next_collection_day(_city_time(simulation).astimezone(zone).date(), weekdays)

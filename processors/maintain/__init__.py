@@ -1,0 +1,1 @@
+"""Keeps what is stored within its retention, as a service."""
