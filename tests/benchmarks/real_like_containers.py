@@ -129,4 +129,4 @@ def _read(rng: np.random.Generator, usage: _Usage, true_level: FloatArray) -> tu
     keep = rng.random(len(times)) > 0.02
     for start in rng.uniform(0, end, rng.poisson(2.0 * end / (365 * DAY))):
         keep &= ~((times > start) & (times < start + rng.uniform(3, 21) * DAY))
-    return _START + np.round(times[keep]), np.round(np.clip(levels[keep], 0, 1), 2)
+    return _START + np.round(times[keep]), np.round(np.clip(levels[keep], 0, 1), 2).astype(np.float64)

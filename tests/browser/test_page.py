@@ -14,7 +14,6 @@ from playwright.async_api import Page, async_playwright
 
 from tests.living_city import LivingCity
 
-
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 
 CHROMIUM_OPTIONS = [

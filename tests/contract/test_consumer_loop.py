@@ -376,12 +376,16 @@ async def test_a_topic_created_again_while_running_is_noticed(log: Log) -> None:
             raise OffsetGap("the topic was deleted and created again")
 
     await log.write(0, 40)
-    with pytest.raises(OffsetGap):
+
+    async def run_over_a_recreation() -> None:
         async with Running(loop_over(log, rows, confirm_log=confirm)) as running:
             await running.until(lambda: len(rows.rows) >= 40)
             await log.recreate()
             await log.write(0, 3)
             await asyncio.wait_for(running.task, 60)
+
+    with pytest.raises(OffsetGap):
+        await run_over_a_recreation()
     assert len(rows.rows) == 40
 
 
