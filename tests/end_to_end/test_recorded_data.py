@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -18,13 +20,16 @@ from models.domain.failures import DeadLetterReason
 from models.sensor_kinds.container_fill import CONTAINER_FILL
 from models.sensor_kinds.traffic_flow import TRAFFIC_FLOW
 from runtime.city_clock import write_city_clock
+from runtime.mqtt_publisher import MqttPublisher
 from runtime.postgres import connected
-from runtime.settings import DatabaseSettings, load
+from runtime.settings import DatabaseSettings, MqttSettings, load
 from storage.dead_letters import dead_letter_counts
 from storage.forecasts import current_forecasts
 from storage.ledger import LedgerTotals, ledger_totals
 from storage.reading_counts import stored_count
 from storage.readings import reading_history
+from storage.registry import sensor_contexts
+from tests.unit.ingest.samples import valid_messages
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(500)]
 
@@ -47,6 +52,8 @@ DETECTOR = (
     "--longitude",
     "-93.2",
 )
+SAMPLES = [message for message in valid_messages() if message.payload]
+GARBAGE, VALID = 3_000, 300
 SPEEDS, OCCUPANCIES, CONFLICTS_EACH = 2_494, 2_499, 1
 """One moment stands twice in each file with different values: the second of each is a dead letter `identity`."""
 
@@ -106,6 +113,67 @@ async def test_speed_and_occupancy_of_one_detector_at_the_same_seconds_are_both_
     assert len(rows) == SPEEDS + OCCUPANCIES
     assert len(speeds & occupancies) > 2_000
     assert await _letters(run_dir) == {DeadLetterReason.IDENTITY: 2 * CONFLICTS_EACH}
+
+
+async def test_garbage_on_real_topics_becomes_dead_letters_while_every_valid_reading_is_stored(
+    run_dir: Path, shared_data: Path
+) -> None:
+    """Mutations of valid payloads from unknown devices and from four known ones that broke, with valid readings among them."""
+    file = shared_data / "wyndham/fill_levels.csv"
+    _replay(run_dir, file, *WYNDHAM)  # registers the bins, whichever test ran before
+    chance = Random(11)
+    bins = sorted(await _things(run_dir))
+    before = await _totals_at_rest(run_dir)
+    readings_before = await _fill_readings(run_dir)
+    publisher = MqttPublisher(load(MqttSettings, "simulator", run_dir), client_id="stadspuls-test")
+    await publisher.start()
+    for number in range(GARBAGE + VALID):
+        if number % ((GARBAGE + VALID) // VALID) == 0 and (valid := number // ((GARBAGE + VALID) // VALID)) < VALID:
+            await publisher.publish(f"stadspuls/v1/{bins[4 + valid % 20]}/readings", _valid_payload(valid))
+        elif number % 4 == 0:
+            await publisher.publish(f"stadspuls/v1/{chance.choice(bins[:4])}/readings", _mutated(chance, _valid_payload(number)))
+        else:
+            sample = chance.choice(SAMPLES)
+            await publisher.publish(sample.mqtt_topic, _mutated(chance, sample.payload))
+    await publisher.drain()
+    await publisher.stop()
+    totals = await _settled(run_dir, before.messages_received + publisher.sent)
+    assert (totals.messages_imbalance, totals.readings_imbalance) == (0, 0)
+    assert totals.messages_dead_lettered - before.messages_dead_lettered > GARBAGE // 2
+    assert await _fill_readings(run_dir) - readings_before >= VALID
+    state = stack.status(run_dir)
+    assert state is not None
+    assert {name: state.process(name).restarts for name in ("mqtt-to-kafka", "store")} == {"mqtt-to-kafka": 0, "store": 0}
+
+
+def _valid_payload(number: int) -> bytes:
+    moment = datetime.now(UTC).replace(microsecond=0) - timedelta(days=2) + timedelta(seconds=number)
+    return json.dumps({"v": 1, "kind": "container_fill", "observed_at": moment.isoformat(), "reported_fill_ratio": 0.5}).encode()
+
+
+def _mutated(chance: Random, payload: bytes) -> bytes:
+    changed = bytearray(payload)
+    for _ in range(chance.randint(1, 3)):
+        start = chance.randrange(len(changed) + 1)
+        changed[start : start + chance.choice((0, 1, 3))] = chance.randbytes(chance.choice((0, 1, 2)))
+    return bytes(changed)
+
+
+async def _totals_at_rest(run_dir: Path) -> LedgerTotals:
+    """The ledger once two looks a second apart agree."""
+    totals = await _totals(run_dir)
+    for _ in range(60):
+        await asyncio.sleep(1)
+        again = await _totals(run_dir)
+        if again == totals:
+            break
+        totals = again
+    return totals
+
+
+async def _things(run_dir: Path) -> list[str]:
+    async with connected(load(DatabaseSettings, "operator", run_dir), application_name="test") as connection:
+        return [name for name, found in (await sensor_contexts(connection)).items() if found.sensor.kind == CONTAINER_FILL.name]
 
 
 def _replay(run_dir: Path, file: Path, *options: str) -> None:
