@@ -28,7 +28,7 @@ def write_report(
     example: dict[str, Any] | None,
 ) -> None:
     """Writes the report. `example` holds the history and forecast of one container as the API gives them."""
-    pictures = [("Tomorrow's tours on the simulated city", _map_picture(base_map, things, day))]
+    pictures = [("The coming collection day's tours in the simulated city", _map_picture(base_map, things, day))]
     if example is not None:
         pictures.append((f"Level and forecast of {example['container_id']}", _fan_picture(example)))
     body = "".join(f"<p>{html.escape(line)}</p>" for line in sentences(summary))

@@ -318,9 +318,9 @@ def _ledger(simulation: Simulation, found: Stored) -> Ledger:
 
 
 def _example(api: Api, things: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The fullest container that has a forecast: its picture says most."""
+    """A container that is filling up and has a forecast: its picture says most."""
     containers = [thing for thing in things if thing["thing_type"] == "container" and thing["values"].get("fill_ratio") is not None]
-    for thing in sorted(containers, key=lambda thing: -float(thing["values"]["fill_ratio"])):
+    for thing in sorted(containers, key=lambda thing: abs(float(thing["values"]["fill_ratio"]) - 0.6)):
         forecast = api.ask(f"/v1/containers/{thing['thing_id']}/forecast")
         history = api.ask(f"/v1/containers/{thing['thing_id']}/history")
         if forecast and history:

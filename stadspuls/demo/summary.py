@@ -134,7 +134,7 @@ def sentences(summary: DemoSummary) -> list[str]:
         f"The service that writes the database was killed after {summary.store_killed_at:,} messages and was back "
         f"{summary.store_back_after_s:.0f} s later.",
         f"Of {fill.containers} containers {fill.with_reading} have a level: {fill.under_60} are under 60 %, {fill.from_60_to_80} from 60 to "
-        f"80 %, {fill.from_80} at 80 % or more; {fill.silent} are silent.",
+        f"80 %, {fill.from_80} at 80 % or more; {fill.silent} silent.",
         f"{fill.with_forecast} containers have a forecast; {fill.full_within_2_days} of them are expected to be full within two days.",
     ]
     if summary.plan is not None:
