@@ -83,7 +83,8 @@ def _sharp_falls(levels: FloatArray, step: FloatArray, least: float) -> BoolArra
     """Steps down that the reading after does not take back: how the emptying of a container looks that fills up again within hours,
     so that medians come too late."""
     second = np.append(levels[2:], levels[-1])
-    return (step >= least) & (step >= _RELATIVE_DROP * levels[:-1]) & (levels[:-1] - second >= 0.4 * step)
+    sharp: BoolArray = (step >= least) & (step >= _RELATIVE_DROP * levels[:-1]) & (levels[:-1] - second >= 0.4 * step)
+    return sharp
 
 
 def _biggest_of_each_window(candidates: IntArray, step: FloatArray, width: int) -> IntArray:
