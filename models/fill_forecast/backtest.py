@@ -15,7 +15,7 @@ import numpy as np
 from models.fill_forecast import members as simple
 from models.fill_forecast.calibration import WINDOW_DAYS, calibrated, offsets
 from models.fill_forecast.history import DAY, BoolArray, FloatArray, History, IntArray
-from models.fill_forecast.level_model import ITERATIONS, LevelModel, fit_level_model
+from models.fill_forecast.level_model import ITERATIONS, fit_level_model
 from models.fill_forecast.rows import Progress, Rows, build_rows, silent
 from models.fill_forecast.weighing import combined, weigh
 
@@ -111,16 +111,24 @@ def _roll(rows: Rows, scored: BoolArray, group: _Groups, options: BacktestOption
         -_WARM_UP_REFITS, np.ceil((rows.cutoff.max() - first_scored) / (options.refit_days * DAY)) + 1
     )
     simple_members = simple.MEMBERS_WITH_PLAN if planned else simple.MEMBERS_WITHOUT_PLAN
-    members = {name: np.full((len(rows), len(quantiles)), np.nan) for name in ("global model", *simple_members)}
+    global_members = ("global model", "global model around usual") if planned else ("global model",)
+    members = {name: np.full((len(rows), len(quantiles)), np.nan) for name in (*global_members, *simple_members)}
     forecast = np.full((len(rows), len(quantiles)), np.nan)
     weighted: list[dict[str, float]] = []
     for step, refit in enumerate(refits):
         until = refit + options.refit_days * DAY
         now = np.flatnonzero((rows.cutoff >= refit) & (rows.cutoff < until))
-        model = fit_level_model(
-            rows.of(rows.resolved_by(refit)), quantiles, seed=options.seed + step, iterations=options.iterations
-        )
-        _predict_members(rows, now, model, members, simple_members, quantiles)
+        if not len(now):
+            continue
+        ended = rows.of(rows.resolved_by(refit))
+        for name, member in simple_members.items():
+            members[name][now] = member(rows.of(now), quantiles)
+        for number, name in enumerate(global_members):
+            model = fit_level_model(
+                ended, quantiles, seed=options.seed + step, around_usual=number == 1, iterations=options.iterations
+            )
+            instead = members[next(iter(simple_members))][now]
+            members[name][now] = instead if model is None else model.predict(rows.of(now))
         past = (
             (rows.cutoff >= refit - _WEIGHING_REFITS * options.refit_days * DAY) & (rows.cutoff < refit) & rows.resolved_by(refit)
         )
@@ -129,21 +137,6 @@ def _roll(rows: Rows, scored: BoolArray, group: _Groups, options: BacktestOption
         progress("fitting and forecasting", step + 1, len(refits))
     _calibrate(rows, forecast, scored, group, options)
     return _Made(forecast, {name: float(np.mean([item[name] for item in weighted])) for name in members} if weighted else {})
-
-
-def _predict_members(
-    rows: Rows,
-    now: IntArray,
-    model: LevelModel | None,
-    members: dict[str, FloatArray],
-    simple_members: dict[str, simple.Member],
-    quantiles: tuple[float, ...],
-) -> None:
-    here = rows.of(now)
-    for name, member in simple_members.items():
-        members[name][now] = member(here, quantiles)
-    first_simple = next(iter(simple_members))
-    members["global model"][now] = members[first_simple][now] if model is None or not len(now) else model.predict(here)
 
 
 def _weigh_fraction(

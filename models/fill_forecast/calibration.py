@@ -19,10 +19,20 @@ def offsets(truth: FloatArray, forecast: FloatArray, quantiles: tuple[float, ...
     moved = np.zeros(len(quantiles))
     if len(truth) < _LEAST_CASES:
         return moved
-    for column, quantile in enumerate(quantiles):
+    for column in range(len(quantiles) - 1, -1, -1):
+        quantile = quantiles[column]
         if quantile != 0.5:
-            moved[column] = np.quantile(truth - forecast[:, column], quantile, method="hazen")
+            share = quantile - _lost_at_full(truth, forecast[:, -1] + moved[-1], quantiles) if column == 0 else quantile
+            moved[column] = np.quantile(truth - forecast[:, column], share, method="hazen")
     return moved
+
+
+def _lost_at_full(truth: FloatArray, top: FloatArray, quantiles: tuple[float, ...]) -> float:
+    """How much of the interval's coverage its upper bound cannot give. Containers that stand at full often tie with a bound at full, and a
+    tie is half a miss that no higher bound mends; the lower bound makes up for it, down to half its share."""
+    top = np.minimum(top, 1.0)
+    missed = float((truth > top).mean() + 0.5 * (truth == top).mean())
+    return float(np.clip(missed - (1 - quantiles[-1]), 0.0, 0.5 * quantiles[0]))
 
 
 def calibrated(forecast: FloatArray, moved: FloatArray) -> FloatArray:

@@ -17,6 +17,8 @@ from models.fill_forecast.rows import Rows
 
 ITERATIONS = 200
 """Trees of each quantile's model."""
+_LEAVES = 31
+_LEAVES_AROUND_USUAL = 15
 _LARGEST_FIT = 60_000
 _LEAST_FIT = 500
 _FINE_STEP = 0.01
@@ -31,6 +33,7 @@ class LevelModel:
     missing where there was nothing to fit it on, and the other does its work then."""
 
     quantiles: tuple[float, ...]
+    around_usual: bool
     regressors: tuple[HistGradientBoostingRegressor, ...]
     classifier: HistGradientBoostingClassifier | None
     class_levels: FloatArray
@@ -42,18 +45,20 @@ class LevelModel:
         coarse = step >= _COARSE if self.regressors else np.ones(len(rows), dtype=bool)
         levels = np.empty((len(rows), len(self.quantiles)))
         if self.classifier is None:
-            levels = self._fine_quantiles(features)
+            levels = self._fine_quantiles(rows, features)
             rounded = np.round(levels[coarse] / step[coarse][:, None]) * step[coarse][:, None]
             levels[coarse] = np.clip(rounded, 0.0, 1.0)
             return levels
         if bool(coarse.any()):
             levels[coarse] = self._coarse_quantiles(self.classifier, features[coarse])
         if not bool(coarse.all()):
-            levels[~coarse] = self._fine_quantiles(features[~coarse])
+            levels[~coarse] = self._fine_quantiles(rows.of(~coarse), features[~coarse])
         return levels
 
-    def _fine_quantiles(self, features: FloatArray) -> FloatArray:
+    def _fine_quantiles(self, rows: Rows, features: FloatArray) -> FloatArray:
         raw = np.column_stack([regressor.predict(features) for regressor in self.regressors])
+        if self.around_usual:
+            raw += usual_level(rows)[:, None]
         ordered: FloatArray = np.clip(np.sort(raw, axis=1), 0.0, 1.0)
         return ordered
 
@@ -64,8 +69,18 @@ class LevelModel:
         return np.column_stack([self.class_levels[index] for index in picked])
 
 
-def fit_level_model(rows: Rows, quantiles: Sequence[float], *, seed: int, iterations: int = ITERATIONS) -> LevelModel | None:
-    """Fits on rows whose truth is known; the caller answers for which these are. None when they are too few."""
+def usual_level(rows: Rows) -> FloatArray:
+    """What a container stands at after the last collection before the target (or now), plus its rate of four weeks from then on."""
+    return np.clip(rows.named("base") + rows.named("by_rate_28d"), 0.0, 1.0)
+
+
+def fit_level_model(
+    rows: Rows, quantiles: Sequence[float], *, seed: int, around_usual: bool = False, iterations: int = ITERATIONS
+) -> LevelModel | None:
+    """Fits on rows whose truth is known; the caller answers for which these are. None when they are too few.
+
+    `around_usual`: learn how the level differs from `usual_level` instead of the level itself.
+    """
     rows = rows.of(~np.isnan(rows.truth))
     if len(rows) < _LEAST_FIT:
         return None
@@ -83,17 +98,20 @@ def fit_level_model(rows: Rows, quantiles: Sequence[float], *, seed: int, iterat
     regressors: tuple[HistGradientBoostingRegressor, ...] = ()
     if classifier is None or (~coarse).sum() >= _LEAST_FIT:
         untied = rows.truth + rng.uniform(-0.5, 0.5, len(rows)) * np.where(coarse, step, _FINE_STEP)
-        regressors = tuple(_regressor(quantile, iterations).fit(features, untied) for quantile in quantiles)
-    return LevelModel(tuple(quantiles), regressors, classifier, levels)
+        if around_usual:
+            untied = untied - usual_level(rows)
+        leaves = _LEAVES_AROUND_USUAL if around_usual else _LEAVES
+        regressors = tuple(_regressor(quantile, leaves, iterations).fit(features, untied) for quantile in quantiles)
+    return LevelModel(tuple(quantiles), around_usual, regressors, classifier, levels)
 
 
-def _regressor(quantile: float, iterations: int) -> HistGradientBoostingRegressor:
+def _regressor(quantile: float, leaves: int, iterations: int) -> HistGradientBoostingRegressor:
     return HistGradientBoostingRegressor(
         loss="quantile",
         quantile=quantile,
         max_iter=iterations,
         learning_rate=0.06,
-        max_leaf_nodes=31,
+        max_leaf_nodes=leaves,
         min_samples_leaf=100,
         l2_regularization=1.0,
         max_bins=128,

@@ -69,3 +69,13 @@ def test_calibration_gives_intervals_that_were_too_narrow_their_coverage() -> No
 
 def test_too_few_resolved_forecasts_move_nothing() -> None:
     assert (offsets(np.ones(10), np.zeros((10, 3)), QUANTILES) == 0).all()
+
+
+def test_where_half_the_truths_tie_with_full_the_lower_bound_makes_up_for_part_of_it() -> None:
+    rng = np.random.default_rng(2)
+    truth = np.minimum(1.0, rng.normal(0.95, 0.1, 4000))
+    forecast = np.tile([0.8, 0.95, 1.0], (4000, 1))
+    moved = offsets(truth[:2000], forecast[:2000], QUANTILES)
+    found = calibrated(forecast[2000:], moved)
+    below = float((truth[2000:] < found[:, 0]).mean())
+    assert 0.03 <= below <= 0.07
