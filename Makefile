@@ -41,7 +41,7 @@ unit:
 
 test: setup-test ## the whole suite on the real servers; says on which database engines it ran
 	@$(MAKE) --no-print-directory lint types imports
-	$(PYTEST) -m "not slow" --ignore=tests/benchmarks --durations=15
+	$(PYTEST) -n 2 --dist loadgroup -m "not slow" --ignore=tests/benchmarks --durations=25
 
 test-slow: setup-test ## what takes longer: many kills, large volumes
 	$(PYTEST) -m slow --ignore=tests/benchmarks --durations=15 || { status=$$?; [ $$status -eq 5 ] && echo "no test is marked slow"; }
