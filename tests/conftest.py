@@ -76,14 +76,17 @@ async def database(servers: StackState, engine: Engine) -> AsyncIterator[Databas
         await postgres_server.drop_database(port, passwords, name)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Says what one worker runs together: the tests of a file, and all that look at the living city."""
+    group = "living-city" if "living_city" in getattr(item, "fixturenames", ()) else item.path.stem
+    item.add_marker(pytest.mark.xdist_group(group))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Notes the engine of each test for the summary, marks whatever needs the servers, and says what one worker runs together:
-    the tests of a file, and all that look at the living city, last, so that it does not live beside the others."""
+    """Notes the engine of each test for the summary, marks whatever needs the servers, and puts the living city last, so that it
+    does not live beside all the others."""
     items.sort(key=lambda item: "living_city" in getattr(item, "fixturenames", ()))
     for item in items:
-        group = "living city" if "living_city" in getattr(item, "fixturenames", ()) else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
         callspec = getattr(item, "callspec", None)
         if callspec is not None and callspec.params.get("engine") in ENGINES:
             item.user_properties.append(("engine", callspec.params["engine"]))
