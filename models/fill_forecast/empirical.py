@@ -17,6 +17,7 @@ from models.fill_forecast.explain import basis_sentence, data_grade
 from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES, in_order
 from models.fill_forecast.history import DAY, HOUR, FloatArray, History, IntArray, moment
 from models.fill_forecast.inflow import InflowCurve, hourly, inflow_curve
+from models.fill_forecast.week_profile import usual_inflow, week_profile
 
 VERSION = "1"
 WINDOW_DAYS = 60
@@ -161,50 +162,14 @@ def _towards_this_window(
 ) -> FloatArray:
     """Windows [start, span] moved from what their own hours of the week usually get to what the window in question gets; the
     deviations from it grow with the square root of that ratio, as those of counted deposits do."""
-    profile = _week_profile(hours, values)
+    profile = week_profile(hours, values)
     if profile is None:
         return windows
-    # Inflow of a window = full weeks + a part, from the cumulative profile over two weeks.
-    running = np.concatenate([[0.0], np.cumsum(np.tile(profile, 2))])
-
-    def usual(begin: IntArray, span: IntArray) -> FloatArray:
-        part = begin % 168
-        total: FloatArray = (span // 168) * running[168] + running[part + span % 168] - running[part]
-        return total
-
-    sample = usual(hours[starts].astype(np.int64)[:, None], whole[None, :])
-    wanted = usual(np.array([[first_hour]]), whole[None, :])
+    sample = usual_inflow(profile, hours[starts].astype(np.int64)[:, None], whole[None, :])
+    wanted = usual_inflow(profile, np.array([[first_hour]]), whole[None, :])
     ratio = np.divide(wanted, sample, out=np.ones_like(sample), where=sample > 0)
     moved: FloatArray = wanted + (windows - sample) * np.sqrt(np.clip(ratio, 0.1, 10.0))
     return moved
-
-
-def _week_profile(hours: FloatArray, values: FloatArray) -> FloatArray | None:
-    """Usual inflow in each of the 168 hours of the week: weekday share × hour share, each drawn towards 1 where data is thin."""
-    increments = np.diff(values)
-    known = ~np.isnan(increments)
-    if known.sum() < 21 * 24:
-        return None
-    of_week = hours[:-1][known].astype(np.int64) % 168
-    increments = increments[known]
-    mean = float(increments.mean())
-    if mean <= 0:
-        return None
-    spread = float(increments.std())
-
-    def shares(groups: IntArray, count: int) -> FloatArray:
-        totals = np.bincount(groups, increments, count)
-        sizes = np.bincount(groups, minlength=count)
-        # Shrinkage by the error of a group's mean against the overall mean.
-        means = totals / np.maximum(sizes, 1)
-        error = spread**2 / np.maximum(sizes, 1)
-        between = max(0.0, float(means.var() - error.mean()))
-        weight = between / (between + error) if between > 0 else np.zeros(count)
-        shares_: FloatArray = np.maximum(0.05, 1 + weight * (means / mean - 1))
-        return shares_
-
-    by_day, by_hour = shares(of_week // 24, 7), shares(of_week % 24, 24)
-    return mean * np.repeat(by_day, 24) * np.tile(by_hour, 7)
 
 
 def _pool_quantiles(windows: list[FloatArray]) -> FloatArray:

@@ -13,6 +13,7 @@ import numpy as np
 from models.fill_forecast.history import DAY, HOUR, FloatArray, History, IntArray, usual_interval
 from models.fill_forecast.inflow import InflowCurve, hourly, inflow_curve
 from models.fill_forecast.suspects import FULL, jitter
+from models.fill_forecast.week_profile import usual_inflow, week_profile
 
 TAIL_DAYS = 120.0
 """How much of a history before the cutoff counts."""
@@ -60,6 +61,7 @@ WINDOW_NAMES: tuple[str, ...] = (
     "by_rate_90d",
     "by_median_rate_90d",
     "by_week_profile",
+    "by_rate_and_hours",
     *(f"own_inflow_{level}" for level in OWN_LEVELS),
     *(f"own_level_{level}" for level in OWN_LEVELS),
     *(f"weekday_level_{level}" for level in OWN_LEVELS),
@@ -162,6 +164,7 @@ def windows_of(state: State, horizon_hours: FloatArray, collections: FloatArray,
         *(state.rates[days] * length / 24 for days in (7, 28, 90)),
         _median_daily_inflow(state) * length / 24,
         profile,
+        state.rates[28] * length / 24 * _hours_factor(state, begins, length),
         *own,
         *own_levels.T,
         *same_weekday,
@@ -288,6 +291,17 @@ def _profile_inflow(state: State, begins: FloatArray, targets: FloatArray) -> Fl
         return inflow
 
     return at(targets) - at(begins)
+
+
+def _hours_factor(state: State, begins: FloatArray, length: FloatArray) -> FloatArray:
+    """How much more than an average window of its length a window usually gets, by its hours of the week: 0.2 to 3."""
+    profile = week_profile(state.hours[-56 * 24 :], state.cumulative[-56 * 24 :])
+    if profile is None:
+        return np.ones(len(begins))
+    spans = np.maximum(1, np.round(length)).astype(np.int64)
+    usual = usual_inflow(profile, np.round(begins / HOUR).astype(np.int64), spans)
+    factor: FloatArray = np.clip(usual / (float(profile.mean()) * spans), 0.2, 3.0)
+    return factor
 
 
 def _conditional_levels(daily: FloatArray, lagged: IntArray) -> tuple[FloatArray, FloatArray, FloatArray]:

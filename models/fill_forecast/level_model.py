@@ -15,11 +15,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from models.fill_forecast.history import FloatArray
 from models.fill_forecast.rows import Rows
 
-ITERATIONS = 200
+ITERATIONS = 150
 """Trees of each quantile's model."""
 _LEAVES = 31
 _LEAVES_AROUND_USUAL = 15
-_LARGEST_FIT = 60_000
+_LARGEST_FIT = 45_000
 _LEAST_FIT = 500
 _FINE_STEP = 0.01
 _MOST_LEVELS = 25
@@ -70,8 +70,8 @@ class LevelModel:
 
 
 def usual_level(rows: Rows) -> FloatArray:
-    """What a container stands at after the last collection before the target (or now), plus its rate of four weeks from then on."""
-    return np.clip(rows.named("base") + rows.named("by_rate_28d"), 0.0, 1.0)
+    """What a container stands at after the last collection before the target (or now), plus its rate of four weeks in the hours since then."""
+    return np.clip(rows.named("base") + rows.named("by_rate_and_hours"), 0.0, 1.0)
 
 
 def fit_level_model(
@@ -110,7 +110,7 @@ def _regressor(quantile: float, leaves: int, iterations: int) -> HistGradientBoo
         loss="quantile",
         quantile=quantile,
         max_iter=iterations,
-        learning_rate=0.06,
+        learning_rate=0.07,
         max_leaf_nodes=leaves,
         min_samples_leaf=100,
         l2_regularization=1.0,
@@ -122,7 +122,7 @@ def _regressor(quantile: float, leaves: int, iterations: int) -> HistGradientBoo
 
 def _classifier(iterations: int) -> HistGradientBoostingClassifier:
     return HistGradientBoostingClassifier(
-        max_iter=max(1, 2 * iterations // 5),
+        max_iter=max(1, iterations // 2),
         learning_rate=0.08,
         max_leaf_nodes=15,
         min_samples_leaf=200,

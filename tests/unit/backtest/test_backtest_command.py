@@ -1,0 +1,93 @@
+"""The command from files to files: forecasts, table, pictures, the cost of a vague plan, and its refusals."""
+
+from __future__ import annotations
+
+import csv
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from models.domain.failures import UserError
+from stadspuls.command import app
+from tests.unit.fill_forecast.signals import sawtooth
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[Path, Path]:
+    """Readings and plan of three containers, too short for a global model: quick."""
+    readings, plan = tmp_path / "readings.csv", tmp_path / "plan.csv"
+    with readings.open("w") as levels, plan.open("w") as collections:
+        levels.write("container_id,fraction,observed_at,fill_ratio\n")
+        collections.write("container_id,collected_at\n")
+        for seed, (fraction, rate) in enumerate((("glass", 0.05), ("paper", 0.4), ("paper", 0.3))):
+            signal = sawtooth(seed, days=60, interval_hours=3, per_day=rate, container_id=f"c-{seed}", fraction=fraction)
+            for at, level in zip(signal.history.times.tolist(), signal.history.levels.tolist(), strict=True):
+                levels.write(f"c-{seed},{fraction},{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ},{level:.3f}\n")
+            for at in signal.emptied.tolist():
+                collections.write(f"c-{seed},{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}\n")
+    return readings, plan
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(app, ["backtest", *map(str, arguments)], catch_exceptions=True)
+    if isinstance(result.exception, UserError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_it_writes_forecasts_table_and_pictures(files: tuple[Path, Path], tmp_path: Path) -> None:
+    readings, plan = files
+    output = tmp_path / "f.csv"
+    said = run(readings, "--planned-collections", plan, "--horizon-days", 2, "--quantiles", "0.05,0.5,0.95", "--output", output)
+    for part in (
+        "3 containers, 1,440 readings",
+        "plan + median rate",
+        "weekday climatology",
+        "cover 90 %",
+        "slow",
+        "fast",
+        "pictures:",
+    ):
+        assert part in said
+    rows = list(csv.DictReader(output.read_text().splitlines()))
+    assert list(rows[0]) == ["container_id", "cutoff", "target_at", "horizon_days", "q0.05", "q0.5", "q0.95"]
+    assert {row["horizon_days"] for row in rows} == {"1", "2"}
+    assert all(row["cutoff"].endswith("T04:00:00Z") for row in rows)
+    assert all(float(row["q0.05"]) <= float(row["q0.5"]) <= float(row["q0.95"]) for row in rows)
+    for name in ("f-reliability.png", "f-fans.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_vague_plan_is_costed(files: tuple[Path, Path], tmp_path: Path) -> None:
+    readings, plan = files
+    said = run(
+        readings,
+        "--planned-collections",
+        plan,
+        "--plan-blur",
+        "day",
+        "--plan-skip",
+        "0.1",
+        "--horizon-days",
+        1,
+        "--charts",
+        tmp_path / "x",
+    )
+    assert "what the vague plan costs:" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--plan-skip", "0.1"], "need --planned-collections"),
+        (["--quantiles", "0.9,0.1"], "at least two, rising"),
+        (["--quantiles", "a,b"], "numbers between 0 and 1"),
+        (["--plan-blur", "week"], "is not known"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(files: tuple[Path, Path], options: list[str], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        run(files[0], *options)
