@@ -13,6 +13,8 @@ from models.fill_forecast.history import DAY, HOUR, History
 from models.fill_forecast.scores import mean_pinball
 from tests.unit.fill_forecast.signals import sawtooth
 
+pytestmark = pytest.mark.slow  # it fits forecasters: half a minute on a free core
+
 OPTIONS = BacktestOptions(test_share=0.35, refit_days=20, horizon_days=2, iterations=25)
 QUANTILES = OPTIONS.quantiles
 
