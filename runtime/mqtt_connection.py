@@ -56,6 +56,8 @@ class MqttConnection:
         self._may_read = asyncio.Event()
         self._may_read.set()
         self._last_reason = "not connected yet"
+        """Why the last attempt that has ended failed; one that goes on has its own reason, so that a look between two sees a whole one."""
+        self._attempt_reason = ""
         self._error: Exception | None = None
         self._stopping = False
         self._task: asyncio.Task[None] | None = None
@@ -142,7 +144,7 @@ class MqttConnection:
     async def _connect(self) -> bool:
         """One attempt, until the broker has answered or the time is over."""
         self._lost.clear()
-        self._last_reason = "the broker closed the connection"
+        self._attempt_reason = "the broker closed the connection"
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_SECONDS + CONNACK_TIMEOUT_SECONDS):
                 self.client.begin(await self._open_socket())
@@ -151,10 +153,11 @@ class MqttConnection:
                     self._start_reader(sock.fileno())
                 await self._first(self._connected, self._lost)
         except TimeoutError:
-            self._last_reason = "the broker did not answer in time"
+            self._attempt_reason = "the broker did not answer in time"
         except OSError as error:
-            self._last_reason = str(error) or repr(error)
+            self._attempt_reason = str(error) or repr(error)
         if not self.connected:
+            self._last_reason = self._attempt_reason
             self._close(self._last_reason)
             self._log.warning("mqtt_connect_failed", reason=self._last_reason)
         return self.connected
@@ -215,7 +218,7 @@ class MqttConnection:
         self, _client: Client, _data: Any, flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
         if reason.is_failure:
-            self._last_reason = f"the broker refuses us: {reason}"
+            self._attempt_reason = f"the broker refuses us: {reason}"
             self._lost.set()
             return
         self._connected.set()

@@ -26,11 +26,11 @@ __all__ = ["living_city"]
 
 ENGINES: tuple[Engine, ...] = ("timescale", "plain")
 
-# Recorded data of others, outside the repository; read before the loop below, which would forget it.
+# Recorded data of others, outside the repository. The variable stays: each worker reads it.
 SHARED_DATA = Path(os.environ.get("STADSPULS_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 # A developer's own settings must not reach into the tests.
-for name in [name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX)]:
+for name in [name for name in os.environ if name.startswith(ENVIRONMENT_PREFIX) and name != "STADSPULS_SHARED_DATA"]:
     del os.environ[name]
 
 
