@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 import asyncpg
 
@@ -27,6 +28,7 @@ from storage.reading_tables import (
 from storage.rollups import rollup_columns, rollups
 
 _ADVISORY_LOCK = 7_382_645_001
+_DEADLOCKS_BORNE = 5
 
 _VERSION_TABLE = """
 CREATE TABLE IF NOT EXISTS schema_version (
@@ -46,7 +48,7 @@ class MigrationReport:
     """What `migrate` did, in sentences; `changes` is empty when there was nothing to do. `notes` need a person's eye."""
 
     engine: str
-    version: int
+    version: int = 0
     changes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     roles: list[str] = field(default_factory=list)
@@ -67,24 +69,39 @@ async def migrate(
     """
     async with _alone(connection):
         engine = await detect_engine(connection)
-        report = MigrationReport(engine.name, migrations[-1].version)
+        changes: list[str] = []
         await connection.execute(_VERSION_TABLE)
-        await _run_migrations(connection, migrations, report)
-        async with connection.transaction():
-            await _keep_setting(
-                connection, "engine", engine.name, "a database cannot change its engine: dump and restore the readings"
-            )
-            await _keep_setting(
-                connection,
-                "timezone",
-                timezone,
-                "daily rollups are made in that time zone: write a named migration (change_timezone)",
-            )
-            for kind in kinds:
-                await _fit_kind(connection, engine, kind, timezone, report)
-            await engine.apply_lifecycle(connection, kinds, lifecycle or Lifecycle())
-            report.roles = await apply_grants(connection, kinds)
+        await _run_migrations(connection, migrations, changes)
+        fit = partial(_fit_everything, connection, engine, kinds, timezone, lifecycle or Lifecycle())
+        report = await _past_deadlocks(fit)
+    report.version = migrations[-1].version
+    report.changes[:0] = changes
     return report
+
+
+async def _fit_everything(
+    connection: asyncpg.Connection, engine: Engine, kinds: Sequence[SensorKind], timezone: str, lifecycle: Lifecycle
+) -> MigrationReport:
+    report = MigrationReport(engine.name)
+    async with connection.transaction():
+        await _keep_setting(connection, "engine", engine.name, "a database cannot change its engine: dump and restore the readings")
+        await _keep_setting(
+            connection, "timezone", timezone, "daily rollups are made in that time zone: write a named migration (change_timezone)"
+        )
+        for kind in kinds:
+            await _fit_kind(connection, engine, kind, timezone, report)
+        await engine.apply_lifecycle(connection, kinds, lifecycle)
+        report.roles = await apply_grants(connection, kinds)
+    return report
+
+
+async def _past_deadlocks(fit: Callable[[], Awaitable[MigrationReport]]) -> MigrationReport:
+    """Does a step again that was rolled back by a deadlock: the server's own jobs lock a table and their job in the other order, and
+    PostgreSQL then ends one of the two. The other has finished by the time that this one comes back."""
+    for _ in range(_DEADLOCKS_BORNE):
+        with suppress(asyncpg.DeadlockDetectedError):
+            return await fit()
+    return await fit()
 
 
 @asynccontextmanager
@@ -97,7 +114,7 @@ async def _alone(connection: asyncpg.Connection) -> AsyncIterator[None]:
             await connection.execute("SELECT pg_advisory_unlock($1)", _ADVISORY_LOCK)
 
 
-async def _run_migrations(connection: asyncpg.Connection, migrations: Sequence[Migration], report: MigrationReport) -> None:
+async def _run_migrations(connection: asyncpg.Connection, migrations: Sequence[Migration], changes: list[str]) -> None:
     rows = await connection.fetch("SELECT version, name FROM schema_version ORDER BY version")
     applied = {row["version"]: row["name"] for row in rows}
     for version, name in applied.items():
@@ -114,7 +131,7 @@ async def _run_migrations(connection: asyncpg.Connection, migrations: Sequence[M
                 await connection.execute(
                     "INSERT INTO schema_version (version, name) VALUES ($1, $2)", migration.version, migration.name
                 )
-            report.changes.append(f"ran migration {migration.version} {migration.name}")
+            changes.append(f"ran migration {migration.version} {migration.name}")
 
 
 async def _keep_setting(connection: asyncpg.Connection, name: str, value: str, otherwise: str) -> None:

@@ -122,6 +122,23 @@ async def test_a_new_kind_gets_its_tables_and_a_new_quantity_its_columns(connect
         assert {row["attname"] for row in columns} == set(rollup_columns(wider))
 
 
+async def test_a_deadlock_with_a_job_of_the_server_is_borne(database: DatabaseSettings, connection: asyncpg.Connection) -> None:
+    await migrate(connection, timezone=TIMEZONE, kinds=(LEVEL,))
+    wider = replace(LEVEL, reading_type=_LevelWithAlarm)
+    async with connected(database, application_name="tests") as job, job.transaction():
+        await job.execute("LOCK TABLE water_level_latest IN ACCESS EXCLUSIVE MODE")
+        migration = asyncio.create_task(migrate(connection, timezone=TIMEZONE, kinds=(wider,)))
+        waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'water_level_latest'::regclass"
+        while not await job.fetchval(waiting):  # noqa: ASYNC110  # the server announces no lock
+            await asyncio.sleep(0.05)
+        # PostgreSQL ends the one that has waited for longer: the migration.
+        await job.execute("LOCK TABLE water_level IN SHARE MODE")
+        assert not migration.done()
+    report = await migration
+    assert report.changes[:2] == ["added column alarm to water_level", "added column pumped_l to water_level"]
+    await check_schema(connection, kinds=(wider,))
+
+
 async def test_a_changed_or_removed_quantity_is_refused_with_the_name_of_the_migration(connection: asyncpg.Connection) -> None:
     await migrate(connection, timezone=TIMEZONE, kinds=(replace(LEVEL, reading_type=_LevelWithAlarm),))
     with pytest.raises(UserError, match=r"drop_water_level_alarm"):
