@@ -169,7 +169,7 @@ def _better(
     problem: routing.Problem, yard: routing.Problem, found: Solution, fixed: Sequence[PlannedRoute], day: FractionDay
 ) -> tuple[Solution, bool, str]:
     """What is kept, whether that is the fixed schedule, and the sentence that says why."""
-    by_schedule = solution_of(yard, fixed, found.seed, found.iterations, problem.stops)
+    by_schedule = solution_of(yard, fixed, found.seed, found.parts, problem.stops)
     ours, theirs = found.objective, by_schedule.objective
     left = _must_go_left(day, by_schedule)
     standing = f", and would leave {left} that must go" if left else ""

@@ -40,7 +40,7 @@ class PlannedRoute(DomainType):
 
 class Solution(DomainType):
     """Routes and the nodes of stops that no route serves. `cost` is what driving costs, `missed_prize` the prizes of the
-    unserved; the search minimised their sum. `iterations` with the seed make it again."""
+    unserved; the search minimised their sum. `parts` are the iterations of each search in turn; with the seed they make it again."""
 
     routes: tuple[PlannedRoute, ...]
     unserved: tuple[str, ...]
@@ -51,6 +51,7 @@ class Solution(DomainType):
     seed: int
     iterations: int
     source: str
+    parts: tuple[int, ...] = ()
 
     @property
     def objective(self) -> float:

@@ -7,7 +7,7 @@ Called by the planner and by `stadspuls solve`. What it returns has exact times 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pyvrp
@@ -32,13 +32,18 @@ FIRST_ATTEMPT_SHARE = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """When to stop searching: after so many iterations (the result repeats), after so many seconds, or whichever is first."""
+    """When to stop searching: after so many iterations (the result repeats), after so many seconds, or whichever is first.
+
+    `parts` are the iterations of each search of an earlier solution: with them the same searches are made again, however long the
+    first ones took.
+    """
 
     iterations: int | None = None
     seconds: float | None = None
+    parts: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.iterations is None and self.seconds is None:
+        if self.iterations is None and self.seconds is None and self.parts is None:
             raise UserError("a search needs a limit: give iterations or seconds")
         if (self.iterations is not None and self.iterations < 1) or (self.seconds is not None and self.seconds <= 0):
             raise UserError("a search limit must be positive")
@@ -56,43 +61,71 @@ def solve(problem: Problem, stopping: Stopping, seed: int = 0) -> Solution:
     """The best plan found. Raises `Infeasible` naming stops when the required ones do not all fit."""
     began = time.monotonic()
     if not any(is_wanted(stop) for stop in problem.stops) or not problem.trucks:
-        return solution_of(problem, [], seed, 0)
+        return solution_of(problem, [], seed, [])
     deadline = None if stopping.seconds is None else began + stopping.seconds
-    budget = Budget(stopping.iterations, deadline)
+    budget = Budgets(Budget(stopping.iterations, deadline), list(stopping.parts) if stopping.parts is not None else None)
     # The clock without the break is safe for every place of the break, which can be too careful: then the breaks are left to chance.
     breaks = any(truck.break_rule is not None for truck in problem.trucks)
     attempts = [build(problem), build(problem, keep_breaks_free=False)] if breaks else [build(problem)]
-    done = 0
     for model in attempts:
-        patience = budget.less(done).share(FIRST_ATTEMPT_SHARE) if model is not attempts[-1] else None
-        searched = _searched(model, budget.less(done), seed, patience)
-        done += searched.iterations
+        searched = _searched(model, budget, seed, patient=model is attempts[-1])
         for found in searched.bests:
             routes = _routes(problem, model, found)
             if routes is not None:
                 routes = with_last_insertions(problem, routes, route_cost)
-                return solution_of(problem, routes, seed, done)
+                return solution_of(problem, routes, seed, budget.parts)
     if not any(stop.must_be_served for stop in problem.stops):
-        return solution_of(problem, with_last_insertions(problem, [], route_cost), seed, done)
+        return solution_of(problem, with_last_insertions(problem, [], route_cost), seed, budget.parts)
     raise _infeasible(problem, searched, model)
 
 
-def _searched(model: EngineModel, budget: Budget, seed: int, patience: Budget | None) -> Searched:
-    """One search where all stops are required; where some are optional also one from a plan that has them all."""
-    if all(client.required for client in model.data.clients()):
+class Budgets:
+    """Hands out the budget of each search in turn and notes how many iterations each took: `parts`. Given earlier parts, it hands out
+    exactly those."""
+
+    def __init__(self, whole: Budget, again: list[int] | None) -> None:
+        self._whole = whole
+        self._again = again
+        self.parts: list[int] = []
+
+    def left(self) -> Budget:
+        """What is left of the whole."""
+        return self._whole.less(sum(self.parts))
+
+    def spend(self, budget: Budget, patience: Budget | None, run: Callable[[Budget, Budget | None], Searched]) -> Searched:
+        """Makes one search within a budget, or with the iterations that it took before."""
+        if self._again is not None:
+            budget, patience = Budget(self._again.pop(0) if self._again else 0), None
+        searched = run(budget, patience)
+        self.parts.append(searched.iterations)
+        return searched
+
+
+def _searched(model: EngineModel, budgets: Budgets, seed: int, *, patient: bool) -> Searched:
+    """One search where all stops are required; where some are optional also one from a plan that has them all. An attempt that is not
+    `patient` gives up when there is nothing feasible in time."""
+    whole = budgets.left()
+    patience = None if patient else whole.share(FIRST_ATTEMPT_SHARE)
+
+    def from_nothing(budget: Budget, patience: Budget | None) -> Searched:
         return search(model, budget, seed, feasible_within=patience)
-    cold = search(model, budget.share(1 - BOLD_SHARE), seed, feasible_within=patience)
+
+    if all(client.required for client in model.data.clients()):
+        return budgets.spend(whole, patience, from_nothing)
+    cold = budgets.spend(whole.share(1 - BOLD_SHARE), patience, from_nothing)
     if not cold.bests:
         return cold
-    rest = budget.less(cold.iterations)
-    filled = search(model, rest.share(0.3), seed + 1, data=_all_wanted(model))
+    wanted = _all_wanted(model)
+    rest = whole.less(cold.iterations)
+    filled = budgets.spend(rest.share(0.3), None, lambda budget, _: search(model, budget, seed + 1, data=wanted))
     start = None
     if filled.last is not None:
         start = pyvrp.Solution(model.data, [_same_route(model, route) for route in filled.last.routes()])
-    bold = search(model, rest.less(filled.iterations), seed + 2, start=start)
+    bold = budgets.spend(rest.less(filled.iterations), None, lambda budget, _: search(model, budget, seed + 2, start=start))
     cost = pyvrp.CostEvaluator([0.0] * model.data.num_load_dimensions, 0, 0)
-    bests = sorted([*cold.bests, *bold.bests], key=cost.cost)
-    return Searched(bests, cold.iterations + filled.iterations + bold.iterations, bold.last)
+    return Searched(
+        sorted([*cold.bests, *bold.bests], key=cost.cost), cold.iterations + filled.iterations + bold.iterations, bold.last
+    )
 
 
 def _all_wanted(model: EngineModel) -> pyvrp.ProblemData:
@@ -155,7 +188,7 @@ def _tour(model: EngineModel, route: pyvrp.Route) -> list[Stop | DisposalSite]:
 
 
 def solution_of(
-    problem: Problem, routes: Sequence[PlannedRoute], seed: int, iterations: int, stops: Sequence[Stop] | None = None
+    problem: Problem, routes: Sequence[PlannedRoute], seed: int, parts: Sequence[int], stops: Sequence[Stop] | None = None
 ) -> Solution:
     """Routes added up into a solution of a problem, or of a selection of stops on its roads with its trucks."""
     stops = problem.stops if stops is None else stops
@@ -169,8 +202,9 @@ def solution_of(
         cost=round(sum(route_cost(problem, route) for route in routes), 4),
         missed_prize=round(sum(stop.prize for stop in unserved if not stop.required and not stop.forbidden), 4),
         seed=seed,
-        iterations=iterations,
+        iterations=sum(parts),
         source=problem.source,
+        parts=tuple(parts),
     )
 
 

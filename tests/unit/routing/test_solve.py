@@ -147,3 +147,15 @@ def test_required_stops_that_do_not_fit_are_named() -> None:
 
 def test_nothing_to_collect_is_an_empty_plan() -> None:
     assert solved(make_problem([(1, 0)], [100], stop_changes={0: {"required": False}})).routes == ()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_search_that_stopped_on_seconds_is_made_again_from_its_parts(seed: int) -> None:
+    at = [(1 + number % 4, number // 4) for number in range(12)]
+    problem = make_problem(
+        at, [400] * 12, stop_changes={number: {"required": False, "prize": 2.0 + number} for number in range(12)}
+    )
+    first = solve(problem, Stopping(seconds=0.3), seed)
+    assert len(first.parts) == 3
+    assert first.iterations == sum(first.parts)
+    assert solve(problem, Stopping(parts=first.parts), seed) == first
