@@ -43,7 +43,7 @@ class Codec:
 
     `products` are the "brand/model" ids that LoRaWAN's device repository has for it. `decode(frame, f_port)` is pure; it gives one
     `DecodedFields` per reading, none for a frame without any (device information), and raises `InvalidMessage` and
-    nothing else. `example` is a frame in hex and its port.
+    nothing else. `example` is a frame in hex and its port; `traps` are what is easily read wrong, a sentence each, for docs/formats.md.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Codec:
     products: frozenset[str]
     decode: Callable[[bytes, int], list[DecodedFields]]
     example: tuple[str, int]
+    traps: tuple[str, ...] = ()
 
 
 class Item(NamedTuple):

@@ -1,46 +1,21 @@
-"""Decentlab DL-MBX, an ultrasonic distance sensor: protocol 2, big endian.
-
-Byte 0 is the protocol, 1–2 the device, 3–4 flags; each flag, from the lowest bit on, says that a group of 16-bit words follows.
-"""
+"""Decentlab DL-MBX, an ultrasonic distance sensor: distance and its number of valid samples, then the battery."""
 
 from __future__ import annotations
 
-from ingest.codecs.codec import Codec, DecodedFields, FrameReader, Item, malformed, quantity, shown_only
+from ingest.codecs.codec import Codec, DecodedFields, Item, quantity, shown_only
+from ingest.codecs.decentlab_protocol import BATTERY, read_groups, without_valid_sample
 
-PROTOCOL = 2
-_PROTOCOL = shown_only("protocol_version", ">B")
-_DEVICE = shown_only("device_id", ">H")
-_FLAGS = shown_only("flags", ">H")
-_DISTANCE = quantity("distance_mm", ">H", float)
-_VALID_SAMPLES = shown_only("valid_samples", ">H")
 GROUPS: tuple[tuple[Item, ...], ...] = (
-    (_DISTANCE, _VALID_SAMPLES),
-    (quantity("battery_v", ">H", lambda millivolt: millivolt / 1000),),
+    (quantity("distance_mm", ">H", float), shown_only("valid_samples", ">H")),
+    (BATTERY,),
 )
 
 
 def decode(frame: bytes, f_port: int) -> list[DecodedFields]:
     """One reading, or none when no flag is set. A distance of which no sample was valid is no distance."""
-    reader = FrameReader(frame)
-    protocol = reader.take(_PROTOCOL)
-    if protocol != PROTOCOL:
-        raise malformed(f"the protocol in byte 0 is {protocol}, a DL-MBX speaks {PROTOCOL}", at_byte=0)
-    reader.take(_DEVICE)
-    flags_at = reader.position
-    flags = reader.take(_FLAGS)
-    if flags >> len(GROUPS):
-        raise malformed(f"the flags {flags:016b} announce groups that a DL-MBX does not have", at_byte=flags_at)
-    for bit, group in enumerate(GROUPS):
-        if flags >> bit & 1:
-            for item in group:
-                value = reader.take(item)
-                if item is _VALID_SAMPLES and value == 0:
-                    reader.decoded.values.pop(_DISTANCE.name, None)
-    if reader.position != len(frame):
-        raise malformed(
-            f"the flags announce {reader.position} bytes, the frame has {len(frame)}",
-            at_byte=reader.position,
-        )
+    reader = read_groups(frame, GROUPS, "DL-MBX")
+    if without_valid_sample(reader):
+        reader.decoded.values.pop("distance_mm", None)
     return [reader.decoded] if reader.decoded.values else []
 
 
@@ -51,4 +26,8 @@ DECENTLAB_DL_MBX = Codec(
     products=frozenset({"decentlab/dl-mbx"}),
     decode=decode,
     example=("02012f000304d200010bb1", 1),
+    traps=(
+        "A distance of which no sample was valid is no distance; the battery is kept.",
+        "Groups may be absent: a frame may have the battery alone.",
+    ),
 )

@@ -82,4 +82,11 @@ DRAGINO_LDDS75 = Codec(
     products=frozenset({"dragino/ldds75", "dragino/dds75-lb"}),
     decode=decode,
     example=("0ce40b050000e401", 2),
+    traps=(
+        "A distance of 0 mm (no sensor) or 20 mm (too close) is no distance; the rest of the reading is kept.",
+        "The battery's upper two bits are flags.",
+        "A datalog (port 3) has old readings with their own times; a record without a set clock is a dead letter `clock`, the others are kept.",
+        "A multi-sample frame does not say when its samples were taken: a dead letter `schema`, never made-up times.",
+        "The port chooses the layout: 2 measurement, 3 datalog, 5 device information without a reading.",
+    ),
 )

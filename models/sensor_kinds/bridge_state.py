@@ -22,6 +22,18 @@ class BridgeState(Reading):
     inclination_deg: Annotated[
         float | None, Quantity("deg"), Field(ge=-180, le=180, description="Inclination against the position at rest")
     ] = None
+    inclination_x_deg: Annotated[
+        float | None, Quantity("deg"), Field(ge=-360, le=360, description="Angle about the sensor's x axis")
+    ] = None
+    inclination_y_deg: Annotated[
+        float | None, Quantity("deg"), Field(ge=-360, le=360, description="Angle about the sensor's y axis")
+    ] = None
+    inclination_z_deg: Annotated[
+        float | None, Quantity("deg"), Field(ge=-360, le=360, description="Angle about the sensor's z axis")
+    ] = None
+    tilt_alarm: Annotated[bool | None, Quantity(""), Field(description="The device says that an angle is over its threshold")] = (
+        None
+    )
     strain_um_m: Annotated[float | None, Quantity("um/m"), Field(ge=-100_000, le=100_000, description="Strain")] = None
     displacement_mm: Annotated[
         float | None, Quantity("mm"), Field(ge=-10_000, le=10_000, description="Displacement of a joint")
@@ -32,6 +44,7 @@ class BridgeState(Reading):
     temperature_c: Annotated[float | None, Quantity("Cel"), Field(ge=-60, le=120, description="Temperature of the structure")] = (
         None
     )
+    battery_ratio: Annotated[float | None, Quantity("1"), Field(ge=0, le=1, description="Battery charge, 0 to 1")] = None
 
 
 BRIDGE_STATE = SensorKind(

@@ -7,14 +7,23 @@ from collections.abc import Callable, Mapping
 from simulators.batch import Device
 from simulators.encoders import chirpstack, the_things_stack
 from simulators.encoders.chirpstack import ChirpStackEncoder
+from simulators.encoders.decentlab_lid_frames import DlLidFrames
+from simulators.encoders.dragino_frames import Ldds75Frames
 from simulators.encoders.encoder import Encoder
 from simulators.encoders.level_frames import DlMbxFrames, Em310UdlFrames
+from simulators.encoders.milesight_frames import Em310TiltFrames, Em400UdlFrames
 from simulators.encoders.own_json import OwnJsonEncoder
+from simulators.encoders.sensoneo_frames import SensoneoFrames
 from simulators.encoders.the_things_stack import TheThingsStackEncoder
 
 _JOINS: Mapping[str, Callable[[Device, str], tuple[str, bytes]]] = {
     "milesight_em310_udl": the_things_stack.join_message,
+    "milesight_em400_udl": the_things_stack.join_message,
+    "milesight_em310_tilt": the_things_stack.join_message,
+    "dragino_ldds75": the_things_stack.join_message,
     "decentlab_dl_mbx": chirpstack.join_message,
+    "decentlab_dl_lid": chirpstack.join_message,
+    "sensoneo_single_sensor_3": chirpstack.join_message,
 }
 
 
@@ -23,7 +32,12 @@ def encoder_for(device_model: str, kind: str, decimals: Mapping[str, int]) -> En
     encoders: Mapping[str, Callable[[], Encoder]] = {
         "stadspuls_json": lambda: OwnJsonEncoder(kind, decimals),
         "milesight_em310_udl": lambda: TheThingsStackEncoder(Em310UdlFrames()),
+        "milesight_em400_udl": lambda: TheThingsStackEncoder(Em400UdlFrames()),
+        "milesight_em310_tilt": lambda: TheThingsStackEncoder(Em310TiltFrames()),
+        "dragino_ldds75": lambda: TheThingsStackEncoder(Ldds75Frames()),
         "decentlab_dl_mbx": lambda: ChirpStackEncoder(DlMbxFrames()),
+        "decentlab_dl_lid": lambda: ChirpStackEncoder(DlLidFrames()),
+        "sensoneo_single_sensor_3": lambda: ChirpStackEncoder(SensoneoFrames()),
     }
     return encoders[device_model]()
 

@@ -13,7 +13,13 @@ from simulators.encoders.level_frames import FrameCodec
 _NANOSECONDS = "214"
 _GATEWAY_LAG_US = 41_000
 _APPLICATION_SERVER_LAG_US = 208_317
-_BRANDS = {"milesight_em310_udl": ("milesight-iot", "em310-udl"), "decentlab_dl_mbx": ("decentlab", "dl-mbx")}
+_BRANDS = {
+    "milesight_em310_udl": ("milesight-iot", "em310-udl"),
+    "milesight_em400_udl": ("milesight-iot", "em400-udl"),
+    "milesight_em310_tilt": ("milesight-iot", "em310-tilt"),
+    "dragino_ldds75": ("dragino", "ldds75"),
+    "decentlab_dl_mbx": ("decentlab", "dl-mbx"),
+}
 
 
 class TheThingsStackEncoder:

@@ -7,12 +7,24 @@ from typing import Any
 
 import pytest
 
-from ingest.codecs import decentlab_dl_mbx, dragino_ldds75, milesight_em310_udl
+from ingest.codecs import (
+    decentlab_dl_lid,
+    decentlab_dl_mbx,
+    dragino_ldds75,
+    milesight_em310_tilt,
+    milesight_em310_udl,
+    milesight_em400_udl,
+    sensoneo_single_sensor_3,
+)
 from ingest.codecs.codec import Codec, Part
 from models.domain.failures import DeadLetterReason as Reason
 from models.domain.failures import InvalidMessage
 
 EM310 = milesight_em310_udl.MILESIGHT_EM310_UDL
+EM400 = milesight_em400_udl.MILESIGHT_EM400_UDL
+TILT = milesight_em310_tilt.MILESIGHT_EM310_TILT
+DL_LID = decentlab_dl_lid.DECENTLAB_DL_LID
+SENSONEO = sensoneo_single_sensor_3.SENSONEO_SINGLE_SENSOR_3
 DL_MBX = decentlab_dl_mbx.DECENTLAB_DL_MBX
 LDDS75 = dragino_ldds75.DRAGINO_LDDS75
 
@@ -87,6 +99,137 @@ def test_milesight_frames_that_break_off_or_repeat_are_malformed(frame: str, at_
 
 def test_milesight_position_must_be_a_known_one() -> None:
     assert_refused(EM310, "040002", Reason.RANGE, 2, "tilted is 2")
+
+
+# Milesight EM400-UDL
+
+
+def test_em400_udl_has_every_quantity_one_channel_further() -> None:
+    frame = "01755c 03670101 04824408 050001"
+    assert values(EM400, frame) == {"battery_ratio": 0.92, "temperature_c": 25.7, "distance_mm": 2116.0, "tilted": True}
+
+
+def test_em400_udl_freezes() -> None:
+    assert values(EM400, "0367 9cff") == {"temperature_c": -10.0}
+
+
+def test_em400_udl_alarm_counts_once_beside_the_periodic_value_and_alone() -> None:
+    assert values(EM400, "84824408 01") == {"distance_mm": 2116.0}
+    assert values(EM400, "8367 9cff 00") == {"temperature_c": -10.0}
+    (fields,) = EM400.decode(bytes.fromhex("04824408 84824508 01"), 85)
+    assert fields.values == {"distance_mm": 2116.0}
+    assert [part.value for part in fields.parts] == [2116.0, 2117.0, True]
+
+
+def test_one_channel_is_another_quantity_on_another_milesight_model() -> None:
+    """03 82 is an EM310-UDL's distance and nothing to an EM400-UDL; what came before it is kept."""
+    (fields,) = EM400.decode(bytes.fromhex("01755c 03824408 040001"), 85)
+    assert (fields.values, fields.unknown_fields) == ({"battery_ratio": 0.92}, 1)
+    assert_refused(EM400, "03824408", Reason.MALFORMED, 0, "no EM400-UDL has channel and type 03 82")
+    assert_refused(TILT, "04824408", Reason.MALFORMED, 0, "no EM310-TILT has channel and type 04 82")
+
+
+def test_em400_udl_alarm_must_be_a_known_one() -> None:
+    assert_refused(EM400, "8482 4408 02", Reason.RANGE, 4, "distance_alarm is 2")
+
+
+# Milesight EM310-TILT
+
+
+def test_em310_tilt_has_signed_hundredths_and_a_bit_per_axis() -> None:
+    assert values(TILT, "017564 03cf 10fd 5900 e823 04") == {
+        "battery_ratio": 1.0,
+        "inclination_x_deg": -7.52,
+        "inclination_y_deg": 0.89,
+        "inclination_z_deg": 91.92,
+        "tilt_alarm": True,
+    }
+    assert values(TILT, "03cf 0000 0000 0000 00")["tilt_alarm"] is False
+
+
+def test_em310_tilt_knows_three_axes() -> None:
+    assert_refused(TILT, "03cf 0000 0000 0000 08", Reason.RANGE, 8, "tilt_alarm", "bits 0 to 2")
+
+
+# Decentlab DL-LID
+
+LID_VECTOR = "023ec50003067a06360686067c0636067c068606860686000a0053000a0be6"
+
+
+def test_dl_lid_published_vector() -> None:
+    (fields,) = DL_LID.decode(bytes.fromhex(LID_VECTOR), 1)
+    assert fields.values == {"distance_mm": 1660.0, "battery_v": 3.046}
+    shown = {part.name: part.value for part in fields.parts}
+    assert shown["device_id"] == 16069
+    assert (shown["average_mm"], shown["minimum_mm"], shown["maximum_mm"]) == (1658, 1590, 1670)
+    assert (shown["percentile_10_mm"], shown["percentile_90_mm"], shown["mode_mm"]) == (1590, 1670, 1670)
+    assert (shown["valid_samples"], shown["total_samples"]) == (10, 10)
+    assert round(shown["acquisition_ms"], 2) == 81.05
+
+
+def test_dl_lid_without_a_valid_sample_has_no_distance() -> None:
+    assert values(DL_LID, LID_VECTOR.replace("000a0053", "00000053")) == {"battery_v": 3.046}
+
+
+def test_dl_lid_battery_alone_and_groups_of_another_sensor() -> None:
+    assert values(DL_LID, "023ec500020be6") == {"battery_v": 3.046}
+    assert_refused(DL_LID, "02012f000304d200010bb1", Reason.MALFORMED, 11)
+
+
+# Sensoneo Single Sensor 3.0
+
+
+def sensoneo(
+    *,
+    events: int = 1,
+    echoes: tuple[int, ...] = (0x51, 0x52, 0x53, 0xF9),
+    battery: int = 100,
+    temperature: int = 21,
+    head: str = "ffff2205",
+) -> str:
+    """Head, number 0x78563412 little endian, events, four echoes, battery, temperature, tilt, event count."""
+    return bytes([*bytes.fromhex(head), 0x12, 0x34, 0x56, 0x78, events, *echoes, battery, temperature, 0, 7]).hex()
+
+
+def test_sensoneo_layout() -> None:
+    (fields,) = SENSONEO.decode(bytes.fromhex(sensoneo()), 1)
+    assert fields.values == {"distance_mm": 1650.0, "battery_v": 3.5, "temperature_c": 21.0, "tilted": False}
+    shown = {part.name: part.value for part in fields.parts}
+    assert (shown["sensor_number"], shown["product_and_role"], shown["event_count"]) == (0x78563412, "standalone", 7)
+    assert [shown[f"sonar_{number}_cm"] for number in range(4)] == [162, 164, 166, 498]
+
+
+def test_sensoneo_stray_echo_and_missing_echoes_do_not_move_the_distance() -> None:
+    assert values(SENSONEO, sensoneo(echoes=(0x51, 0, 0, 0)))["distance_mm"] == 1620.0
+    assert values(SENSONEO, sensoneo(echoes=(0x52, 0x52, 0x52, 1)))["distance_mm"] == 1640.0
+    assert "distance_mm" not in values(SENSONEO, sensoneo(echoes=(0, 0, 0, 0)))
+
+
+def test_sensoneo_battery_is_an_offset_and_steps() -> None:
+    assert values(SENSONEO, sensoneo(battery=0))["battery_v"] == 2.5
+    assert values(SENSONEO, sensoneo(battery=255))["battery_v"] == 5.05
+
+
+def test_sensoneo_temperature_below_zero_is_read_from_the_byte_that_is_declared_unsigned() -> None:
+    assert values(SENSONEO, sensoneo(temperature=127))["temperature_c"] == 127.0
+    assert values(SENSONEO, sensoneo(temperature=0xF6))["temperature_c"] == -10.0
+
+
+def test_sensoneo_tilt_is_an_event() -> None:
+    assert values(SENSONEO, sensoneo(events=0x05))["tilted"] is True
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason", "at_byte"),
+    [
+        (sensoneo()[:-2], Reason.MALFORMED, 16),
+        (sensoneo(head="fffe2205"), Reason.MALFORMED, 0),
+        (sensoneo(head="ffff1205"), Reason.RANGE, 2),
+        (sensoneo(head="ffff2305"), Reason.RANGE, 2),
+    ],
+)
+def test_sensoneo_frames_of_another_shape_are_refused(frame: str, reason: Reason, at_byte: int) -> None:
+    assert_refused(SENSONEO, frame, reason, at_byte)
 
 
 # Decentlab DL-MBX
