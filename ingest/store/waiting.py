@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 import asyncpg
 from aiokafka import TopicPartition
@@ -19,8 +20,32 @@ CLIENT_ID = "stadspuls-waiting"
 CALL_SECONDS = 20.0
 
 
+@dataclass(frozen=True)
+class LogPosition:
+    """Of one partition: the oldest offset that Kafka still has, the one to be stored next, and the one to be written next."""
+
+    beginning: int
+    stored: int
+    end: int
+
+    @property
+    def waiting(self) -> int:
+        """Messages that will be read."""
+        return self.end - max(self.stored, self.beginning)
+
+    @property
+    def missing(self) -> int:
+        """Messages that were to be read and that Kafka has deleted."""
+        return max(0, self.beginning - self.stored)
+
+
 async def records_waiting(kafka: KafkaSettings, connection: asyncpg.Connection) -> int:
     """Records behind the stored offsets. Raises `TransientError` when Kafka does not answer."""
+    return sum(position.waiting for position in (await log_positions(kafka, connection)).values())
+
+
+async def log_positions(kafka: KafkaSettings, connection: asyncpg.Connection) -> dict[int, LogPosition]:
+    """Partition → where the raw topic begins, is stored up to, and ends. Raises `TransientError` when Kafka does not answer."""
     incarnation = await topic_id(kafka, kafka.kafka_topic_raw, client_id=CLIENT_ID)
     stored = await stored_offsets(connection, CONSUMER, incarnation)
     consumer = make_consumer(kafka, group_id=None, group_instance_id=None, client_id=CLIENT_ID)
@@ -40,4 +65,7 @@ async def records_waiting(kafka: KafkaSettings, connection: asyncpg.Connection) 
         raise TransientError(f"Kafka does not say where {kafka.kafka_topic_raw} ends: {error!r}") from error
     finally:
         await consumer.stop()
-    return sum(ends[item] - stored.get(item.partition, beginnings[item]) for item in partitions)
+    return {
+        item.partition: LogPosition(beginnings[item], stored.get(item.partition, beginnings[item]), ends[item])
+        for item in partitions
+    }

@@ -8,6 +8,7 @@ import typer
 
 from stadspuls.commands import (
     backtest,
+    backup,
     database,
     dead_letters,
     demo,
@@ -25,6 +26,7 @@ from stadspuls.commands import (
 
 COMMAND_GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
     backtest.add_verbs,
+    backup.add_verbs,
     database.add_verbs,
     dead_letters.add_verbs,
     demo.add_verbs,
