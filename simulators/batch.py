@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
 
 NEVER_US = np.iinfo(np.int64).max
 """`send_at_us` of a reading that its sensor never sends."""
@@ -38,7 +39,8 @@ class Batch:
     `device` indexes the simulator's devices; times are microseconds since 1970 (UTC); `sequence` counts a device's messages;
     `values` are the quantities by name (NaN: this device does not report it); `truth` is the one undisturbed figure that
     the simulator names; `fault` holds the bits of `simulators.faults`; `damage` is above 0 where the bytes are to be spoilt;
-    `repeated` marks the second sending of the same message.
+    `repeated` marks the second sending of the same message. `stated_at_us` is the time that the payload states, another one than
+    `observed_at_us` where a device's clock is wrong; `restarts` counts the times the device began anew.
     """
 
     device: Ints
@@ -49,12 +51,14 @@ class Batch:
     truth: Floats
     fault: Ints
     damage: Floats
-    repeated: npt.NDArray[np.bool_]
+    repeated: Bools
+    stated_at_us: Ints
+    restarts: Ints
 
     def __len__(self) -> int:
         return len(self.device)
 
-    def take(self, rows: npt.NDArray[np.intp] | npt.NDArray[np.bool_]) -> Batch:
+    def take(self, rows: npt.NDArray[np.intp] | Bools) -> Batch:
         """The given rows (indices or a mask), in that order."""
         return Batch(
             self.device[rows],
@@ -66,6 +70,8 @@ class Batch:
             self.fault[rows],
             self.damage[rows],
             self.repeated[rows],
+            self.stated_at_us[rows],
+            self.restarts[rows],
         )
 
     def with_values(self, values: Mapping[str, Floats]) -> Batch:
@@ -79,7 +85,7 @@ def sound_batch(
     n = len(device)
     return Batch(
         device, observed_at_us, send_at_us, sequence, values, truth,
-        np.zeros(n, np.int64), np.zeros(n), np.zeros(n, np.bool_),
+        np.zeros(n, np.int64), np.zeros(n), np.zeros(n, np.bool_), observed_at_us, np.zeros(n, np.int64),
     )  # fmt: skip
 
 
@@ -97,4 +103,6 @@ def joined(batches: Sequence[Batch]) -> Batch:
         np.concatenate([batch.fault for batch in batches]),
         np.concatenate([batch.damage for batch in batches]),
         np.concatenate([batch.repeated for batch in batches]),
+        np.concatenate([batch.stated_at_us for batch in batches]),
+        np.concatenate([batch.restarts for batch in batches]),
     )

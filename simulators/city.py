@@ -6,12 +6,13 @@ sizes give the same city, the same readings and the same bytes, in every process
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
 from models.domain.registry import FixedCollection
 from simulators.city_map import build_city_map
+from simulators.faults.swaps import Swap
 from simulators.fleet import make_fleet
 from simulators.registered import SENSOR_SIMULATORS
 from simulators.registry_files import write_registry
@@ -50,6 +51,6 @@ class SimulatedCity:
     def fixed_schedule(self) -> tuple[FixedCollection, ...]:
         return self.waste.schedule
 
-    def write_registry(self, folder: Path) -> list[Path]:
-        """Writes the registry files of the city into `folder` and returns their paths."""
-        return write_registry(folder, self.map, self.simulators, self.fleet, self.fixed_schedule)
+    def write_registry(self, folder: Path, swaps: Mapping[str, Sequence[Swap]] | None = None) -> list[Path]:
+        """Writes the registry files of the city into `folder` and returns their paths. `swaps` are its stream's."""
+        return write_registry(folder, self.map, self.simulators, self.fleet, self.fixed_schedule, swaps or {})

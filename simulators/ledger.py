@@ -21,7 +21,9 @@ class Fate(IntEnum):
 
 @dataclass
 class KindLedger:
-    """One kind's part. `silent` readings were never sent; `late` and `noise` are among the expected ones."""
+    """One kind's part. `garbled_sent` and `refused_sent` must become dead letters: unreadable bytes, and what can be read and not be
+    stored (clock, identity, unknown version or thing). `silent` readings were never sent; `late` and `noise` are among the expected
+    ones."""
 
     messages_sent: int = 0
     readings_expected: int = 0
@@ -31,8 +33,14 @@ class KindLedger:
     silent: int = 0
     late: int = 0
     noise: int = 0
+    refused_sent: int = 0
+
+    @property
+    def dead_letters_expected(self) -> int:
+        return self.garbled_sent + self.refused_sent
 
     def count(self, fate: Fate, messages: int = 1) -> None:
+        """Books messages of one fate; dead letters count as garbled until `refuse` says otherwise."""
         self.messages_sent += messages
         if fate is Fate.STORED:
             self.readings_expected += messages
@@ -43,10 +51,15 @@ class KindLedger:
         else:
             self.without_reading += messages
 
+    def refuse(self, messages: int) -> None:
+        """So many of the dead letters could be read."""
+        self.garbled_sent -= messages
+        self.refused_sent += messages
+
 
 @dataclass
 class PublisherLedger:
-    """All kinds. `readings_expected` distinct readings must be stored; `garbled_sent` is the number of expected dead letters.
+    """All kinds. `readings_expected` distinct readings must be stored, `dead_letters_expected` is the number of dead letters.
 
     `possibly_sent_twice` counts messages whose sending was cut off by a crash and which were therefore sent again: each of them
     may be one more duplicate.

@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from models.domain.registry import FixedCollection, Thing
+from simulators.batch import Device
 from simulators.city_map import CityMap
 from simulators.city_shape import CANALS, DISTRICTS, PARKS, PLANE, WATERS
+from simulators.faults.swaps import Swap
 from simulators.fleet import Fleet
 from simulators.plane import Points
 from simulators.sensor_simulator import HOUR_S, SensorSimulator, as_utc_text
@@ -30,16 +32,22 @@ SCHEDULE_COLUMNS = ("container_id", "truck_id", "weekdays", "every_weeks", "week
 
 
 def write_registry(
-    folder: Path, city_map: CityMap, simulators: Sequence[SensorSimulator], fleet: Fleet, schedule: Iterable[FixedCollection]
+    folder: Path,
+    city_map: CityMap,
+    simulators: Sequence[SensorSimulator],
+    fleet: Fleet,
+    schedule: Iterable[FixedCollection],
+    swaps: Mapping[str, Sequence[Swap]],
 ) -> list[Path]:
-    """Writes all files into `folder` (made if missing) and returns their paths. The same city gives the same bytes."""
+    """Writes all files into `folder` (made if missing) and returns their paths. The same city gives the same bytes. Of `swaps` (by
+    kind) those that are registered are in it, past and future."""
     folder.mkdir(parents=True, exist_ok=True)
     things = [thing for simulator in simulators for thing in simulator.things]
     return [
         write_geojson(folder / "map.geojson", map_features(city_map)),
         write_geojson(folder / "things.geojson", [thing_feature(thing) for thing in things]),
         write_geojson(folder / "places.geojson", _place_features(fleet)),
-        write_csv(folder / "sensors.csv", SENSOR_COLUMNS, _sensor_rows(simulators)),
+        write_csv(folder / "sensors.csv", SENSOR_COLUMNS, _sensor_rows(simulators, swaps)),
         write_csv(folder / "geometry.csv", GEOMETRY_COLUMNS, _geometry_rows(simulators)),
         write_csv(folder / "trucks.csv", TRUCK_COLUMNS, _truck_rows(fleet)),
         write_csv(folder / "fixed_schedule.csv", SCHEDULE_COLUMNS, _schedule_rows(schedule)),
@@ -121,13 +129,22 @@ def _area(area_type: str, area_id: str, name: str, outline: Points) -> dict[str,
     return {"type": "Feature", "geometry": {"type": "Polygon", "coordinates": [ring]}, "properties": properties}
 
 
-def _sensor_rows(simulators: Sequence[SensorSimulator]) -> Iterable[Sequence[object]]:
+def _sensor_rows(simulators: Sequence[SensorSimulator], swaps: Mapping[str, Sequence[Swap]]) -> Iterable[Sequence[object]]:
     for simulator in simulators:
         valid_from, history_from = as_utc_text(simulator.warm_up_from_s), as_utc_text(simulator.history_from_s)
-        for device in simulator.devices:
-            yield (
-                device.sensor_id, device.device_model, device.kind, device.thing_id, device.datastream, "", valid_from, "", history_from,
-            )  # fmt: skip
+        registered = {swap.old: swap for swap in swaps.get(simulator.kind, ()) if swap.registered}
+        for number, device in enumerate(simulator.devices):
+            swap = registered.get(number)
+            swapped_at = as_utc_text(swap.at_s) if swap else ""
+            yield _sensor_row(device, valid_from, swapped_at, history_from)
+            if swap:
+                yield _sensor_row(swap.new, swapped_at, "", history_from)
+
+
+def _sensor_row(device: Device, valid_from: str, valid_to: str, history_from: str) -> Sequence[object]:
+    return (
+        device.sensor_id, device.device_model, device.kind, device.thing_id, device.datastream, "", valid_from, valid_to, history_from,
+    )  # fmt: skip
 
 
 def _geometry_rows(simulators: Sequence[SensorSimulator]) -> Iterable[Sequence[object]]:

@@ -74,7 +74,7 @@ class Simulation:
 
     def write_registry(self) -> list[Path]:
         """The registry files of the city, in the simulation's folder."""
-        return self.city.write_registry(self.folder / REGISTRY_FOLDER)
+        return self.city.write_registry(self.folder / REGISTRY_FOLDER, self.stream.swaps)
 
     def expected_history_messages(self) -> int:
         """About how many messages the history has: for progress."""

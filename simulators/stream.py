@@ -7,7 +7,7 @@ what came before without encoding it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -19,12 +19,18 @@ from simulators.batch import NEVER_US, Batch, Floats, Ints, joined
 from simulators.city import SimulatedCity
 from simulators.encoders.by_model import encoder_for, join_message
 from simulators.encoders.encoder import rounded, second_texts
-from simulators.faults import FAULTS, Fault, Late, Noise, Silence, spoilt
+from simulators.fates import NO_REASON, OWN_MODEL, Fates, Judged
+from simulators.faults import FAULTS, ClockErrors, Fault, Garbled, Late, Noise, Sensors, Swaps, UnknownFields, UnknownVersion
+from simulators.faults.swaps import Swap, plan_swaps, swap_times
 from simulators.ledger import Fate, PublisherLedger
-from simulators.sensor_simulator import HOUR_S, SensorSimulator, generator
+from simulators.payload_faults import disturbed
+from simulators.sensor_simulator import HOUR_S, SensorSimulator, SimulationSpan, generator
 from simulators.truth import TruthWriter
+from simulators.waste import WasteSimulator
 
 _FAULT_STREAM = 9
+_JOIN_BEFORE_US = 4_000_000
+_IN_BYTES = UnknownFields.bit | UnknownVersion.bit
 
 
 class OutgoingMessage(NamedTuple):
@@ -39,7 +45,7 @@ class OutgoingMessage(NamedTuple):
 class HourOfMessages:
     """What is sent in one simulated hour, in order, with what the ledger must know of each message.
 
-    `silent` counts, by kind, readings of this hour that are never sent.
+    `reason` is a place in `simulators.fates.REASONS`, of dead letters. `silent` counts, by kind, readings of this hour that are never sent.
     """
 
     start_s: int
@@ -48,15 +54,18 @@ class HourOfMessages:
     kind: Ints
     fate: Ints
     fault: Ints
+    reason: Ints
     silent: Mapping[str, int]
 
     def count_into(self, ledger: PublisherLedger, kinds: list[str], first: int, beyond: int) -> None:
         """Books messages `first` to `beyond` (exclusive) as sent; the hour's silence with its last message."""
+        garbled = self.fault & Garbled.bit > 0
         for number, name in enumerate(kinds):
             of_kind = self.kind[first:beyond] == number
             part = ledger.of(name)
             for fate in Fate:
                 part.count(fate, int((of_kind & (self.fate[first:beyond] == fate)).sum()))
+            part.refuse(int((of_kind & (self.fate[first:beyond] == Fate.DEAD_LETTER) & ~garbled[first:beyond]).sum()))
             expected = of_kind & (self.fate[first:beyond] == Fate.STORED)
             part.late += int((expected & (self.fault[first:beyond] & Late.bit > 0)).sum())
             part.noise += int((expected & (self.fault[first:beyond] & Noise.bit > 0)).sum())
@@ -72,7 +81,7 @@ class CityStream:
 
     def __init__(self, city: SimulatedCity, faults: Mapping[str, float], truth: TruthWriter | None = None) -> None:
         simulators = city.new_simulators()
-        self._lanes = [_Lane(simulator, city.seed, number, faults) for number, simulator in enumerate(simulators)]
+        self._lanes = [_Lane(simulator, city.seed, number, faults, city.span) for number, simulator in enumerate(simulators)]
         self._truth = truth
         self.simulators = simulators
         self.kinds = [simulator.kind for simulator in simulators]
@@ -80,8 +89,13 @@ class CityStream:
         self.history_from_s = min(simulator.history_from_s for simulator in simulators)
         self.history_to_s = city.span.end_s
         if truth is not None:
-            for simulator in simulators:
-                truth.write_devices(simulator.kind, simulator.devices)
+            for lane in self._lanes:
+                truth.write_devices(lane.simulator.kind, lane.devices)
+
+    @property
+    def swaps(self) -> dict[str, tuple[Swap, ...]]:
+        """By kind, the devices that are replaced in the history."""
+        return {lane.simulator.kind: lane.swaps for lane in self._lanes}
 
     def skip_to(self, hour_s: int, *, truth_from_s: int | None = None) -> None:
         """Runs up to the hour that begins at `hour_s` without encoding; truth is written from `truth_from_s` on, if given."""
@@ -105,23 +119,27 @@ class CityStream:
         sent = [lane.run(start_s, latest_us=latest_us, truth=self._truth if keep_truth else None) for lane in self._lanes]
         silent = {lane.simulator.kind: lane.silent for lane in self._lanes}
         if not encode:
+            for lane, judged in zip(self._lanes, sent, strict=True):
+                lane.joins(judged.batch)
             nothing = np.zeros(0, np.int64)
-            return HourOfMessages(start_s, [], nothing, nothing, nothing, nothing, silent)
+            return HourOfMessages(start_s, [], nothing, nothing, nothing, nothing, nothing, silent)
         return self._encoded(start_s, sent, silent)
 
-    def _encoded(self, start_s: int, sent: list[Batch], silent: Mapping[str, int]) -> HourOfMessages:
-        messages: list[OutgoingMessage] = self._joins(start_s)
+    def _encoded(self, start_s: int, sent: list[Judged], silent: Mapping[str, int]) -> HourOfMessages:
+        messages = self._joins(start_s)
+        for lane, judged in zip(self._lanes, sent, strict=True):
+            messages += lane.joins(judged.batch)
+        joins = len(messages)
         times = [np.array([message.send_at_us for message in messages], np.int64)]
-        kinds = [np.zeros(len(messages), np.int64)]
-        fates = [np.full(len(messages), Fate.WITHOUT_READING, np.int64)]
-        faults = [np.zeros(len(messages), np.int64)]
-        for number, (lane, batch) in enumerate(zip(self._lanes, sent, strict=True)):
-            messages += lane.encode(batch)
-            times.append(batch.send_at_us)
-            kinds.append(np.full(len(batch), number, np.int64))
-            fate = np.where(batch.damage > 0, Fate.DEAD_LETTER, np.where(batch.repeated, Fate.DUPLICATE, Fate.STORED))
-            fates.append(fate.astype(np.int64))
-            faults.append(batch.fault)
+        kinds, fates = [np.zeros(joins, np.int64)], [np.full(joins, Fate.WITHOUT_READING, np.int64)]
+        faults, reasons = [np.zeros(joins, np.int64)], [np.full(joins, NO_REASON, np.int64)]
+        for number, (lane, judged) in enumerate(zip(self._lanes, sent, strict=True)):
+            messages += lane.encode(judged.batch)
+            times.append(judged.batch.send_at_us)
+            kinds.append(np.full(len(judged.batch), number, np.int64))
+            fates.append(judged.fate)
+            faults.append(judged.batch.fault)
+            reasons.append(judged.reason)
         send_at_us = np.concatenate(times)
         order = np.argsort(send_at_us, kind="stable")
         return HourOfMessages(
@@ -131,6 +149,7 @@ class CityStream:
             np.concatenate(kinds)[order],
             np.concatenate(fates)[order],
             np.concatenate(faults)[order],
+            np.concatenate(reasons)[order],
             silent,
         )
 
@@ -151,62 +170,88 @@ class CityStream:
 class _Lane:
     """One simulator's readings on their way out: its faults, its encoders, and what is late."""
 
-    def __init__(self, simulator: SensorSimulator, seed: int, number: int, faults: Mapping[str, float]) -> None:
+    def __init__(
+        self, simulator: SensorSimulator, seed: int, number: int, faults: Mapping[str, float], span: SimulationSpan
+    ) -> None:
         self.simulator = simulator
         self.silent = 0
+        self.swaps = plan_swaps(seed, simulator.devices, simulator.history_from_s, span.end_s, faults.get(Swaps.name, 0.0))
+        self.devices = [*simulator.devices, *(swap.new for swap in self.swaps)]
         self._seed = seed
         self._number = number
-        self._faults: list[tuple[int, Fault]] = [
-            (place, fault(faults[fault.name], simulator.noise, len(simulator.devices)))
-            for place, fault in enumerate(FAULTS)
-            if faults.get(fault.name)
-        ]
+        sensors = sensors_of(simulator, self.swaps)
+        self._faults: list[Fault] = [fault(faults[fault.name], sensors) for fault in FAULTS if faults.get(fault.name)]
+        self._fates = Fates(
+            self.devices, self.swaps, registered_from_s=simulator.warm_up_from_s, history_from_s=simulator.history_from_s,
+            watch_identities=bool(faults.get(ClockErrors.name)),
+        )  # fmt: skip
         self._limits = quantity_limits(simulator.kind)
-        models = sorted({device.device_model for device in simulator.devices})
+        models = sorted({device.device_model for device in self.devices})
         self._encoders = [encoder_for(model, simulator.kind, simulator.decimals) for model in models]
-        self._model = np.array([models.index(device.device_model) for device in simulator.devices], np.int64)
+        self._model = np.array([models.index(device.device_model) for device in self.devices], np.int64)
         self._waiting: Batch | None = None
+        # A device that is new, or that began anew, joins its network before its first message.
+        self._joined = np.concatenate([np.zeros(len(simulator.devices), np.int64), np.full(len(self.swaps), -1, np.int64)])
 
-    def run(self, start_s: int, *, latest_us: int, truth: TruthWriter | None) -> Batch:
-        """Simulates the hour and returns what is sent in it. What is observed in it is sent by `latest_us`, or never: nothing of the
-        history stays behind."""
+    def run(self, start_s: int, *, latest_us: int, truth: TruthWriter | None) -> Judged:
+        """Simulates the hour and returns what is sent in it, in order. What is observed in it is sent by `latest_us`, or never: nothing
+        of the history stays behind."""
         self.silent = 0
         if start_s < self.simulator.warm_up_from_s:
-            return _EMPTY
+            return _NOTHING
         made = self.simulator.hour(start_s)
         if start_s < self.simulator.history_from_s:
-            return _EMPTY
-        for place, fault in self._faults:
-            made = fault.apply(made, start_s, generator(self._seed, _FAULT_STREAM, self._number, place, start_s))
+            return _NOTHING
+        for fault in self._faults:
+            stream = fault.bit.bit_length() - 1
+            made = fault.apply(made, start_s, generator(self._seed, _FAULT_STREAM, self._number, stream, start_s))
         made = replace(
             made,
             values=self._as_reported(made),
             send_at_us=np.where(made.send_at_us == NEVER_US, NEVER_US, np.minimum(made.send_at_us, latest_us)),
         )
         once = made.take(~made.repeated)
-        self.silent = int((once.fault & Silence.bit > 0).sum())
-        if truth is not None:
-            truth.add(self.simulator.kind, start_s, once)
+        self.silent = int((once.send_at_us == NEVER_US).sum())
         pool = joined([self._waiting, made]) if self._waiting is not None else made
         pool = pool.take(pool.send_at_us != NEVER_US)
-        end_us = (start_s + HOUR_S) * 1_000_000
-        due = pool.send_at_us < end_us
-        self._waiting = pool.take(~due)
-        return pool.take(due)
+        is_due = pool.send_at_us < (start_s + HOUR_S) * 1_000_000
+        self._waiting = pool.take(~is_due)
+        due = pool.take(is_due)
+        judged = self._fates.judge(due.take(np.argsort(due.send_at_us, kind="stable")))
+        if truth is not None:
+            truth.add(self.simulator.kind, start_s, once, judged)
+        return judged
+
+    def joins(self, batch: Batch) -> list[OutgoingMessage]:
+        """The joins of devices that begin anew with a message of this batch. Called with every batch that is sent, in order."""
+        rows = np.flatnonzero(batch.restarts > self._joined[batch.device])
+        found = []
+        for row in rows.tolist():
+            device, restarts = int(batch.device[row]), int(batch.restarts[row])
+            if restarts <= self._joined[device]:
+                continue
+            self._joined[device] = restarts
+            at_us = int(batch.send_at_us[row]) - _JOIN_BEFORE_US
+            message = join_message(self.devices[device], second_texts(np.array([at_us]))[0])
+            if message is not None:
+                found.append(OutgoingMessage(*message, at_us))
+        return found
 
     def encode(self, batch: Batch) -> list[OutgoingMessage]:
         """The messages of a batch, row by row."""
         payloads: list[bytes] = [b""] * len(batch)
+        stated = replace(batch, observed_at_us=batch.stated_at_us)
         for number, encoder in enumerate(self._encoders):
             rows = np.flatnonzero(self._model[batch.device] == number)
             if len(rows):
-                for row, payload in zip(rows.tolist(), encoder.payloads(self.simulator.devices, batch.take(rows)), strict=True):
+                for row, payload in zip(rows.tolist(), encoder.payloads(self.devices, stated.take(rows)), strict=True):
                     payloads[row] = payload
-        for row in np.flatnonzero(batch.damage > 0).tolist():
-            payloads[row] = spoilt(payloads[row], float(batch.damage[row]))
-        devices = self.simulator.devices
+        for row in np.flatnonzero((batch.damage > 0) | (batch.restarts > 0) | (batch.fault & _IN_BYTES > 0)).tolist():
+            payloads[row] = disturbed(
+                payloads[row], fault=int(batch.fault[row]), restarts=int(batch.restarts[row]), damage=float(batch.damage[row])
+            )
         return [
-            OutgoingMessage(devices[device].mqtt_topic, payload, at)
+            OutgoingMessage(self.devices[device].mqtt_topic, payload, at)
             for device, payload, at in zip(batch.device.tolist(), payloads, batch.send_at_us.tolist(), strict=True)
         ]
 
@@ -222,6 +267,29 @@ class _Lane:
             for name, column in rounded({name: column[rows] for name, column in limited.items()}, encoder.decimals).items():
                 result[name][rows] = column
         return result
+
+
+def sensors_of(simulator: SensorSimulator, swaps: Sequence[Swap]) -> Sensors:
+    """What faults may know of a simulator's sensors."""
+    devices = simulator.devices
+    geometry = {item.thing_id: item for item in simulator.geometries}
+    known = [geometry.get(device.thing_id) for device in devices]
+    kind = kind_by_name(simulator.kind)
+    if kind is None:
+        raise ValueError(f"there is no sensor kind {simulator.kind!r}")
+    blocked = simulator.blocked_until_us if isinstance(simulator, WasteSimulator) else np.zeros(len(devices), np.int64)
+    replaced_at_us, replaced_by = swap_times(swaps, len(devices))
+    return Sensors(
+        noise=simulator.noise,
+        interval_s=kind.expected_interval_s,
+        history_from_s=simulator.history_from_s,
+        empty_mm=np.array([item.empty_distance_mm if item else np.nan for item in known]),
+        full_mm=np.array([item.full_distance_mm if item else np.nan for item in known]),
+        own_clock=np.array([device.device_model == OWN_MODEL for device in devices], np.bool_),
+        blocked_until_us=blocked,
+        replaced_at_us=replaced_at_us,
+        replaced_by=replaced_by,
+    )
 
 
 def quantity_limits(kind: str) -> dict[str, tuple[float, float]]:
@@ -245,4 +313,5 @@ def _number(limit: Any) -> float:
 
 
 _NONE = np.zeros(0, np.int64)
-_EMPTY = Batch(_NONE, _NONE, _NONE, _NONE, {}, np.zeros(0), _NONE, np.zeros(0), np.zeros(0, np.bool_))
+_EMPTY = Batch(_NONE, _NONE, _NONE, _NONE, {}, np.zeros(0), _NONE, np.zeros(0), np.zeros(0, np.bool_), _NONE, _NONE)
+_NOTHING = Judged(_EMPTY, _NONE, _NONE)

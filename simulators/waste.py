@@ -93,6 +93,8 @@ class WasteSimulator:
             for container in self.containers
         ]
         self.emptyings: list[TrueEmptying] = []
+        self.blocked_until_us: Ints = np.zeros(len(self.containers), np.int64)
+        """Nothing is thrown into a container until then: set by a fault."""
         self._set_traits(rng)
         self._set_state(rng)
 
@@ -134,7 +136,7 @@ class WasteSimulator:
         observed_at_us = (start_s + self._report_at_s) * 1_000_000 + jitter_us
         mean = self._litres_per_day * self._hour_share[local.hour] * self._weekday_factor[local.weekday()]
         mean = mean * self._day_factor * np.exp(self._log_drift) / self._litres_per_deposit
-        deposits = rng.poisson(mean)
+        deposits = rng.poisson(np.where(self.blocked_until_us > observed_at_us, 0.0, mean))
         litres = self._litres_per_deposit / 4 * rng.standard_gamma(4.0 * deposits)
         emptied = (self._emptied_at_us > self._reported_at_us) & (self._emptied_at_us <= observed_at_us)
         self._collect(emptied, litres, observed_at_us, rng)

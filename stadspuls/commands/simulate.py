@@ -26,7 +26,7 @@ def simulate(
     fault: Annotated[
         list[str] | None,
         typer.Option(
-            help="name=rate of noise, silence, garbled, late or duplicates, again for each; or none [default: a little of each]"
+            help="name=rate, again for each (docs/simulation.md lists them); all for every fault; or none [default: a little of five]"
         ),
     ] = None,
     now: Annotated[
@@ -226,8 +226,8 @@ def _print_ledger(simulation: Simulation) -> None:
     total = simulation.ledger.total()
     typer.echo(
         f"Sent {total.messages_sent:,} messages: {total.readings_expected:,} readings that must be stored once each, {total.duplicates_sent:,} sent "
-        f"twice, {total.garbled_sent:,} garbled (dead letters), {total.without_reading:,} without a reading (joins). Of the readings "
-        f"{total.late:,} went out late and {total.noise:,} are noisy; {total.silent:,} were never sent."
+        f"twice, {total.garbled_sent:,} garbled and {total.refused_sent:,} otherwise unusable (dead letters), {total.without_reading:,} without a "
+        f"reading (joins). Of the readings {total.late:,} went out late and {total.noise:,} are noisy; {total.silent:,} were never sent."
     )
     if simulation.ledger.possibly_sent_twice:
         typer.echo(f"After a sudden end {simulation.ledger.possibly_sent_twice:,} messages were sent again and may be duplicates.")

@@ -155,7 +155,7 @@ class Demo:
             found = await stored(pool)
             if (
                 found.readings >= total.readings_expected
-                and found.dead_lettered >= total.garbled_sent
+                and found.dead_lettered >= total.dead_letters_expected
                 and found.received >= total.messages_sent
             ):
                 return
@@ -302,7 +302,7 @@ def _city_time(simulation: Simulation) -> datetime:
 
 def _ledger(simulation: Simulation, found: Stored) -> Ledger:
     total = simulation.ledger.total()
-    missing = max(0, total.readings_expected - found.readings) + max(0, total.garbled_sent - found.dead_lettered)
+    missing = max(0, total.readings_expected - found.readings) + max(0, total.dead_letters_expected - found.dead_lettered)
     return Ledger(
         sent=total.messages_sent,
         received=found.received,
@@ -313,7 +313,7 @@ def _ledger(simulation: Simulation, found: Stored) -> Ledger:
         lost=missing,
         imbalance=found.imbalance,
         expected_stored=total.readings_expected,
-        expected_dead_lettered=total.garbled_sent,
+        expected_dead_lettered=total.dead_letters_expected,
     )
 
 

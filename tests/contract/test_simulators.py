@@ -6,27 +6,31 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections import Counter
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ingest.decode import decode_message
-from models.domain.failures import InvalidMessage
+from models.domain.failures import DeadLetterReason, InvalidMessage
 from models.domain.message import RawMessage
 from models.domain.reading import Reading
 from models.domain.registry import Assignment, ContainerGeometry, Sensor, SensorContext
 from models.sensor_kinds import SENSOR_KINDS, kind_by_name
-from simulators.batch import NEVER_US
+from simulators.batch import NEVER_US, Device
+from simulators.city import SimulatedCity
 from simulators.city_map import build_city_map
+from simulators.expected import expected_of
+from simulators.fates import REASONS
+from simulators.faults import EVERY_FAULT, FAULTS, BatteryDeath, Silence
 from simulators.ledger import Fate
 from simulators.registered import SENSOR_SIMULATORS
-from simulators.sensor_simulator import HOUR_S, SensorSimulator, SensorSimulatorFactory, SimulationSpan, utc
+from simulators.sensor_simulator import HOUR_S, CitySizes, SensorSimulator, SensorSimulatorFactory, SimulationSpan, utc
 from simulators.stream import CityStream, quantity_limits
-from simulators.truth import TruthWriter, read_devices, read_truth
-from tests.unit.simulators.small_city import ALL_FAULTS, NOW, SIZES, small_city
+from simulators.truth import TruthWriter
+from tests.unit.simulators.small_city import NOW, SIZES, small_city
 
 EVERY_SIMULATOR = pytest.mark.parametrize("make", SENSOR_SIMULATORS, ids=lambda make: make.__name__)
 SPAN = SimulationSpan(int(NOW.timestamp()) // HOUR_S * HOUR_S)
@@ -96,21 +100,33 @@ def test_things_and_devices_belong_together(make: SensorSimulatorFactory) -> Non
     assert {device.kind for device in simulator.devices} == {simulator.kind}
 
 
-def contexts_of(simulators: list[SensorSimulator]) -> dict[str, SensorContext]:
+def contexts_of(stream: CityStream) -> dict[str, SensorContext]:
+    """The registry as the city's files have it."""
     contexts = {}
-    for simulator in simulators:
+    for simulator in stream.simulators:
         geometries: dict[str, list[ContainerGeometry]] = {}
         for geometry in simulator.geometries:
             geometries.setdefault(geometry.thing_id, []).append(geometry)
         begin = utc(simulator.history_from_s)
-        for device in simulator.devices:
+        swaps = {swap.old: swap for swap in stream.swaps[simulator.kind] if swap.registered}
+        registered: list[tuple[Device, datetime, datetime | None]] = []
+        for number, device in enumerate(simulator.devices):
+            swap = swaps.get(number)
+            registered.append((device, utc(simulator.warm_up_from_s), utc(swap.at_s) if swap else None))
+            if swap:
+                registered.append((swap.new, utc(swap.at_s), None))
+        for device, valid_from, valid_to in registered:
             contexts[device.sensor_id] = SensorContext(
                 sensor=Sensor(
                     sensor_id=device.sensor_id, device_model=device.device_model, kind=device.kind, accepts_history_from=begin
                 ),
                 assignments=(
                     Assignment(
-                        sensor_id=device.sensor_id, thing_id=device.thing_id, datastream_id=device.datastream_id, valid_from=begin
+                        sensor_id=device.sensor_id,
+                        thing_id=device.thing_id,
+                        datastream_id=device.datastream_id,
+                        valid_from=valid_from,
+                        valid_to=valid_to,
                     ),
                 ),
                 geometries=tuple(geometries.get(device.thing_id, ())),
@@ -124,72 +140,88 @@ def micros(reading: Reading) -> int:
     return round(reading.observed_at.timestamp() * 1_000_000)
 
 
-def test_the_real_decoder_reads_exactly_what_the_truth_says_was_sent(tmp_path: Path) -> None:
-    """Every message of a history with all faults: each fate as booked, each value as written beside it."""
+OFTEN = {name: min(0.3, 8 * rate) for name, rate in EVERY_FAULT.items()}
+"""Every fault, so often that a small city has each of them."""
+DAYS = CitySizes(containers=40, traffic_counters=4, container_days=6, traffic_days=2, bridge_days=1 / 12, transformer_days=0.5)
+
+
+def test_the_real_decoder_does_with_each_message_what_the_truth_says(tmp_path: Path) -> None:
+    """Every message of a history with all faults: each fate and reason as booked, each value as written beside it."""
     truth = TruthWriter(tmp_path)
-    stream = CityStream(small_city(), ALL_FAULTS, truth)
-    contexts = contexts_of(list(stream.simulators))
+    stream = CityStream(SimulatedCity(1, NOW, DAYS), OFTEN, truth)
+    contexts = contexts_of(stream)
     decoded: dict[str, dict[tuple[str, int], Reading]] = {kind: {} for kind in stream.kinds}
+    reasons: Counter[tuple[str, DeadLetterReason]] = Counter()
+    fates: Counter[tuple[int, int]] = Counter()
+    faults = unknown_fields = 0
     for hour in stream.history():
-        for message, fate in zip(hour.messages, hour.fate.tolist(), strict=True):
+        fates.update(zip(hour.fate.tolist(), hour.reason.tolist(), strict=True))
+        faults |= int(np.bitwise_or.reduce(hour.fault))
+        for message, fate, reason in zip(hour.messages, hour.fate.tolist(), hour.reason.tolist(), strict=True):
             raw = RawMessage(message.mqtt_topic, message.payload, datetime(2026, 11, 22, 19, tzinfo=UTC))
             if fate == Fate.DEAD_LETTER:
-                with pytest.raises(InvalidMessage):
-                    decode_message(raw, contexts)
-                continue
+                reasons[message.mqtt_topic, REASONS[reason]] += 1
+                if REASONS[reason] is not DeadLetterReason.IDENTITY:
+                    with pytest.raises(InvalidMessage, match=f"^{REASONS[reason].value}:"):
+                        decode_message(raw, contexts)
+                    continue
             result = decode_message(raw, contexts)
             assert not result.rejected
-            assert not result.unknown_fields
+            unknown_fields += result.unknown_fields
             assert result.without_reading == (fate == Fate.WITHOUT_READING)
             for reading in result.readings:
-                identity = reading.datastream_id, micros(reading)
-                known = decoded[result.kind].setdefault(identity, reading)
-                assert (known is not reading) == (fate == Fate.DUPLICATE)
-                assert known.measured() == reading.measured()
+                known = decoded[result.kind].setdefault((reading.datastream_id, micros(reading)), reading)
+                assert (known is not reading) == (fate != Fate.STORED)
+                assert (known.measured() == reading.measured()) == (fate != Fate.DEAD_LETTER)
     truth.flush([])
+    assert {REASONS[reason] for fate, reason in fates if fate == Fate.DEAD_LETTER} == set(REASONS)
+    assert faults == sum(fault.bit for fault in FAULTS) & ~(Silence.bit | BatteryDeath.bit)  # those never arrive
+    assert unknown_fields > 0
+    booked: Counter[tuple[str, DeadLetterReason]] = Counter()
     for kind in stream.kinds:
-        assert decoded[kind] == {} or truth_of(tmp_path, kind) == {
+        expected = expected_of(tmp_path, kind, tuple(quantities_of(kind)))
+        assert dict(expected.between(0, NEVER_US)) == {
             identity: tuple(reading.measured()) for identity, reading in decoded[kind].items()
         }
         assert len(decoded[kind]) > 50
+        booked += expected.dead_letters
+        for gap in expected.gaps:
+            assert not any((gap.datastream_id, at_us) in decoded[kind] for at_us in (gap.first_at_us, gap.last_at_us))
+    assert booked == reasons
 
 
-def truth_of(folder: Path, kind: str) -> dict[tuple[str, int], tuple[object, ...]]:
-    """What must be stored, by identity: everything sent whole, with None for what the device does not report."""
+def test_all_faults_give_the_same_bytes_after_a_restart_in_the_middle() -> None:
+    whole = [hour.messages for hour in CityStream(SimulatedCity(1, NOW, DAYS), OFTEN).history()]
+    again = CityStream(SimulatedCity(1, NOW, DAYS), OFTEN)
+    again.skip_to(again.history_from_s + 70 * HOUR_S)
+    assert again.next_hour().messages == whole[70]
+
+
+def quantities_of(kind: str) -> tuple[str, ...]:
     found = kind_by_name(kind)
     assert found is not None
-    datastreams = read_devices(folder, kind)
-    expected: dict[tuple[str, int], tuple[object, ...]] = {}
-    for day in read_truth(folder, kind):
-        sent = (day.send_at_us != NEVER_US) & (day.fault & 4 == 0)
-        for row in np.flatnonzero(sent).tolist():
-            content = tuple(
-                None if name not in day.content or np.isnan(day.content[name][row]) else day.content[name][row].item()
-                for name in found.reading_type.MEASURED_FIELDS
-            )
-            expected[datastreams[int(day.devices[row])], int(day.observed_at_us[row])] = content
-    return expected
+    return tuple(found.reading_type.MEASURED_FIELDS)
 
 
-def hash_of_the_first() -> str:
-    """Over topics, bytes and times of 3,000 messages with all faults."""
+def hash_of_a_history() -> str:
+    """Over topics, bytes and times of a history with all faults."""
     digest = hashlib.sha256()
-    messages = (message for hour in CityStream(small_city(), ALL_FAULTS).history() for message in hour.messages)
-    for topic, payload, send_at_us in islice(messages, 3000):
+    messages = (message for hour in CityStream(SimulatedCity(1, NOW, DAYS), OFTEN).history() for message in hour.messages)
+    for topic, payload, send_at_us in messages:
         digest.update(topic.encode() + b"\0" + payload + b"\0" + str(send_at_us).encode() + b"\0")
     return digest.hexdigest()
 
 
 def test_the_same_seed_gives_the_same_bytes_in_every_process() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "from tests.contract.test_simulators import hash_of_the_first as h; print(h())"],
+        [sys.executable, "-c", "from tests.contract.test_simulators import hash_of_a_history as h; print(h())"],
         capture_output=True,
         text=True,
         check=True,
         cwd=Path(__file__).parents[2],
         env={"PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"},
     )
-    assert done.stdout.strip() == hash_of_the_first()
+    assert done.stdout.strip() == hash_of_a_history()
 
 
 def test_registry_files_say_what_the_simulators_are(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ async def test_nothing_is_lost_and_nothing_stored_twice(run_dir: Path) -> None:
         await kill
     total = simulation.ledger.total()
     assert total.readings_expected >= READINGS
-    found = await _settled(pool, total.readings_expected, total.garbled_sent)
+    found = await _settled(pool, total.readings_expected, total.dead_letters_expected)
     await publisher.stop()
     await pool.close()
     print(
@@ -92,7 +92,7 @@ async def test_nothing_is_lost_and_nothing_stored_twice(run_dir: Path) -> None:
         f"{found.duplicates:,} recognised as duplicates ({total.duplicates_sent:,} were sent as such), {found.dead_lettered} dead letters"
     )
     assert found.readings == total.readings_expected
-    assert found.dead_lettered == total.garbled_sent
+    assert found.dead_lettered == total.dead_letters_expected
     assert found.duplicates >= total.duplicates_sent
     assert found.imbalance == 0
 
