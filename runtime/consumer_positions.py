@@ -62,7 +62,8 @@ class ConsumerPositions:
             if offset < beginnings[number]:
                 raise OffsetGap(
                     f"offset {offset} of {self.kafka_topic}[{number}] is to be read next, but the log starts at {beginnings[number]}: "
-                    f"{beginnings[number] - offset} records were deleted before they were handled"
+                    f"{beginnings[number] - offset} records were deleted before they were handled; "
+                    "`stadspuls topics skip-deleted` lets the store go on without them"
                 )
             if offset > ends[number]:
                 raise OffsetGap(

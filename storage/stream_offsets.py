@@ -98,3 +98,25 @@ async def other_incarnations(connection: asyncpg.Connection, consumer: str, kafk
         incarnation,
     )
     return [row["incarnation"] for row in rows]
+
+
+async def skip_deleted(
+    connection: asyncpg.Connection, consumer: str, incarnation: UUID, partition: int, stored: int, beginning: int
+) -> None:
+    """Moves the offset over messages that Kafka has deleted, and notes them as a gap. Raises `FenceLost` like `advance_offset`."""
+    async with connection.transaction():
+        await advance_offset(connection, consumer, incarnation, partition, stored, beginning)
+        await connection.execute(
+            "INSERT INTO message_gap (consumer, incarnation, partition, first_offset, next_offset) VALUES ($1, $2, $3, $4, $5)",
+            consumer,
+            incarnation,
+            partition,
+            stored,
+            beginning,
+        )
+
+
+async def messages_skipped(connection: asyncpg.Connection) -> int:
+    """Messages in all gaps of all consumers."""
+    found: int = await connection.fetchval("SELECT coalesce(sum(next_offset - first_offset), 0)::bigint FROM message_gap")
+    return found

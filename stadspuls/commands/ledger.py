@@ -34,7 +34,7 @@ def ledger(
         raise typer.Exit(1)
 
 
-async def _read(since: str) -> tuple[LedgerTotals, dict[str, LedgerTotals], int | None]:
+async def _read(since: str) -> tuple[LedgerTotals, dict[str, LedgerTotals], int | None, int]:
     from ingest.store.waiting import records_waiting
     from models.domain.failures import TransientError
     from runtime.clock import SystemClock
@@ -42,17 +42,19 @@ async def _read(since: str) -> tuple[LedgerTotals, dict[str, LedgerTotals], int 
     from runtime.settings import DatabaseSettings, KafkaSettings, load
     from stadspuls.moments import moment_since
     from storage.ledger import ledger_by_source, ledger_totals
+    from storage.stream_offsets import messages_skipped
 
     moment = moment_since(since, SystemClock().now()) if since else None
     async with connected(load(DatabaseSettings, "operator"), application_name="stadspuls ledger") as connection:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             totals = await ledger_totals(connection, since=moment)
             by_source = await ledger_by_source(connection, since=moment)
+            skipped = await messages_skipped(connection)
         try:
             waiting = await records_waiting(load(KafkaSettings, "operator"), connection)
         except TransientError:
             waiting = None
-    return totals, by_source, waiting
+    return totals, by_source, waiting, skipped
 
 
 def balanced(totals: LedgerTotals) -> bool:
@@ -60,7 +62,7 @@ def balanced(totals: LedgerTotals) -> bool:
     return totals.messages_imbalance == 0 and totals.readings_imbalance == 0
 
 
-def in_words(totals: LedgerTotals, by_source: dict[str, LedgerTotals], waiting: int | None) -> list[str]:
+def in_words(totals: LedgerTotals, by_source: dict[str, LedgerTotals], waiting: int | None, skipped: int) -> list[str]:
     """The two identities as sentences with figures, in total and per source."""
     lines = [
         f"messages: {totals.messages_received:,} received = {totals.messages_decoded:,} decoded + "
@@ -76,6 +78,8 @@ def in_words(totals: LedgerTotals, by_source: dict[str, LedgerTotals], waiting: 
             f"afterwards: {totals.messages_replayed:,} dead letters replayed, which stored {totals.readings_replayed:,} readings; "
             f"{totals.readings_corrected:,} readings corrected"
         )
+    if skipped:
+        lines.append(f"gaps: {skipped:,} messages were deleted by Kafka before they were read, and skipped by decision")
     for source, part in by_source.items():
         lines.append(
             f"  {source}: {part.messages_received:,} received, {part.messages_dead_lettered:,} dead-lettered; {part.readings_stored:,} "
@@ -84,12 +88,13 @@ def in_words(totals: LedgerTotals, by_source: dict[str, LedgerTotals], waiting: 
     return lines
 
 
-def as_json(totals: LedgerTotals, by_source: dict[str, LedgerTotals], waiting: int | None) -> dict[str, Any]:
+def as_json(totals: LedgerTotals, by_source: dict[str, LedgerTotals], waiting: int | None, skipped: int) -> dict[str, Any]:
     """The same figures for programs."""
     return {
         "balanced": balanced(totals),
         **_figures(totals),
         "messages_waiting_in_kafka": waiting,
+        "messages_skipped": skipped,
         "by_source": {source: _figures(part) for source, part in by_source.items()},
     }
 
