@@ -23,7 +23,7 @@ def make_application(backend: Backend) -> FastAPI:
         title="Stadspuls",
         version=problems.API_VERSION,
         description="Readings, fill forecasts and collection plans of a city's sensors.",
-        contact={"name": "Stadspuls", "url": "https://github.com/stadspuls"},
+        contact={"name": "Stadspuls"},
         openapi_url="/v1/openapi.json",
         docs_url=None,
         redoc_url=None,
