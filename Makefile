@@ -5,7 +5,7 @@ DURATION ?=
 export PYTHON
 
 BIN := .venv/bin
-CODE := api deploy ingest models processors runtime simulators stadspuls storage tests
+CODE := api deploy experiments ingest models processors runtime simulators stadspuls storage tests
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help

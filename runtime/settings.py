@@ -192,6 +192,15 @@ class PlanSettings(Settings):
     plan_poll_seconds: float = Field(5, gt=0, description="How often the service looks for requests and for the day's plan")
 
 
+class WhatIfSettings(Settings):
+    """What `whatif` counts driving as. Shown beside every figure made from it."""
+
+    whatif_cost_per_km: float = Field(1.6, ge=0, description="Euro per km of a truck")
+    whatif_cost_per_h: float = Field(62, ge=0, description="Euro per hour of a truck with its crew")
+    whatif_co2_kg_per_km: float = Field(1.9, ge=0, description="Kilograms of CO2 per km: 60 l of diesel per 100 km, 3.2 kg per litre")
+    whatif_weight_kg_per_l: float = Field(0.1, gt=0, description="Weight of a litre as it lies in a container")
+
+
 class MetricsSettings(Settings):
     """Where a service shows its Prometheus metrics."""
 

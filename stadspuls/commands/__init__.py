@@ -22,6 +22,7 @@ from stadspuls.commands import (
     simulate,
     stack,
     topics,
+    whatif,
 )
 
 COMMAND_GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
@@ -40,4 +41,5 @@ COMMAND_GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
     simulate.add_verbs,
     stack.add_verbs,
     topics.add_verbs,
+    whatif.add_verbs,
 )

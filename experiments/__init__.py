@@ -1,0 +1,1 @@
+"""Questions put to simulated or recorded cities: what would happen if."""

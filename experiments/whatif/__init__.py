@@ -1,0 +1,1 @@
+"""What-if: a city's containers over weeks under several collection policies, in the same arrivals."""
