@@ -23,7 +23,7 @@ setup-test:
 demo: setup ## a simulated city on real servers, from sensor to plan; DURATION=60 ends by itself after that many seconds
 	@exec $(BIN)/stadspuls demo $(if $(DURATION),--duration $(DURATION))
 
-check: setup ## format, lint, types, import arrows and unit tests, without any server
+check: setup ## format, lint, types, import arrows and the quick unit tests, without any server
 	@$(MAKE) --no-print-directory -j2 --output-sync=target lint types imports unit
 
 lint:
@@ -37,7 +37,7 @@ imports:
 	$(BIN)/lint-imports
 
 unit:
-	$(PYTEST) -q -n 2 -m "not servers and not slow" tests/unit
+	$(PYTEST) -q -n 2 -m "not servers and not slow and not lengthy" tests/unit
 
 test: setup-test ## the whole suite on the real servers; says on which database engines it ran
 	@$(MAKE) --no-print-directory lint types imports

@@ -176,7 +176,9 @@ async def test_services_refuse_a_schema_that_they_do_not_know(connection: asyncp
 
 
 async def test_named_migrations_run_once_in_order_and_a_failing_one_leaves_nothing(connection: asyncpg.Connection) -> None:
-    second = Migration(SCHEMA_VERSION + 1, "second", "CREATE TABLE made_by_second (x integer); INSERT INTO made_by_second VALUES (1)")
+    second = Migration(
+        SCHEMA_VERSION + 1, "second", "CREATE TABLE made_by_second (x integer); INSERT INTO made_by_second VALUES (1)"
+    )
     broken = Migration(SCHEMA_VERSION + 2, "broken", "INSERT INTO made_by_second VALUES (2); SELECT no_such_function()")
     with pytest.raises(asyncpg.UndefinedFunctionError):
         await migrate(connection, timezone=TIMEZONE, kinds=(), migrations=(*MIGRATIONS, second, broken))

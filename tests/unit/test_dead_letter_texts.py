@@ -95,21 +95,21 @@ def test_a_replay_says_what_is_stored_and_what_is_not() -> None:
 
 
 def test_a_balanced_ledger_says_so_in_both_sums() -> None:
-    lines = in_words(TOTALS, {"stadspuls_json": TOTALS}, 12)
+    lines = in_words(TOTALS, {"stadspuls_json": TOTALS}, 12, 0)
     assert lines[0] == "messages: 1,000 received = 900 decoded + 40 without reading + 60 dead-lettered: balanced"
     assert lines[1] == "readings: 905 decoded = 800 stored + 100 duplicate + 5 rejected: balanced"
     assert lines[2] == "in flight: 12 messages wait in Kafka"
     assert balanced(TOTALS)
-    assert as_json(TOTALS, {}, None)["balanced"] is True
+    assert as_json(TOTALS, {}, None, 0)["balanced"] is True
 
 
 def test_an_unbalanced_ledger_says_how_much_is_missing() -> None:
     totals = replace(TOTALS, messages_decoded=890, readings_stored=801)
-    lines = in_words(totals, {}, None)
+    lines = in_words(totals, {}, None, 0)
     assert lines[0].endswith("NOT BALANCED, 10 messages are missing")
     assert lines[1].endswith("NOT BALANCED, 1 readings too many are accounted for")
     assert not balanced(totals)
-    assert as_json(totals, {}, None)["messages_imbalance"] == 10
+    assert as_json(totals, {}, None, 0)["messages_imbalance"] == 10
 
 
 def test_moments_are_ages_or_times_with_a_zone() -> None:

@@ -19,6 +19,8 @@ from deploy.local.set_up import _start_supervisor
 from deploy.local.supervisor import exit_sentence, restart_delay
 from models.domain.failures import UserError
 
+pytestmark = pytest.mark.lengthy
+
 
 def spec(run: layout.RunDirectory, name: str, script: str, role: str = "server", **more: object) -> ProcessSpec:
     """A process that runs a line of shell."""

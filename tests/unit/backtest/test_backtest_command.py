@@ -13,6 +13,8 @@ from models.domain.failures import UserError
 from stadspuls.command import app
 from tests.unit.fill_forecast.signals import sawtooth
 
+pytestmark = pytest.mark.lengthy
+
 
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[Path, Path]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,8 @@ from ingest.decode import Decoded, decode_message
 from models.domain.failures import InvalidMessage
 from models.domain.message import RawMessage
 from tests.unit.ingest.samples import RECEIVED_AT, registry, valid_messages
+
+pytestmark = pytest.mark.lengthy
 
 CONTEXTS = registry()
 VALID = valid_messages()

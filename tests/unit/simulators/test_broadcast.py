@@ -18,6 +18,8 @@ from simulators.simulation import LEDGER_FILE, Simulation, SimulationSettings, o
 from simulators.stream import CityStream
 from tests.unit.simulators.small_city import ALL_FAULTS, NOW, SIZES, MemorySink
 
+pytestmark = pytest.mark.lengthy
+
 SETTINGS = SimulationSettings(seed=1, now=NOW, sizes=SIZES, faults=ALL_FAULTS)
 
 
