@@ -22,6 +22,7 @@ from stadspuls.commands import (
     simulate,
     stack,
     topics,
+    truth,
     whatif,
 )
 
@@ -42,4 +43,5 @@ COMMAND_GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
     stack.add_verbs,
     topics.add_verbs,
     whatif.add_verbs,
+    truth.add_verbs,
 )
