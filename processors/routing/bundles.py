@@ -53,13 +53,18 @@ def is_wanted(stop: Stop) -> bool:
 def bundled(problem: Problem) -> list[Bundle]:
     """All wanted stops, each in exactly one bundle."""
     limit = _limit(problem)
-    alone = [Bundle((stop,)) for stop in problem.stops if is_wanted(stop) and not stop.must_be_served]
+    open_stops = [stop for stop in problem.stops if stop.node not in problem.executed_stops]
+    alone = [Bundle((stop,)) for stop in open_stops if is_wanted(stop) and not stop.must_be_served]
     by_place: dict[tuple[object, ...], list[Stop]] = defaultdict(list)
-    for stop in problem.stops:
+    for stop in open_stops:
         if stop.must_be_served:
-            by_place[stop.place, stop.windows, stop.trucks].append(stop)
+            by_place[(stop.place, stop.windows, *_access(stop))].append(stop)
     bundles = [bundle for stops in by_place.values() for bundle in _packed(stops, limit)]
     return [*bundles, *alone]
+
+
+def _access(stop: Stop) -> tuple[object, ...]:
+    return stop.trucks, stop.fraction, stop.max_width_mm, stop.max_weight_kg
 
 
 def _limit(problem: Problem) -> tuple[float, float]:

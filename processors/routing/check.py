@@ -60,6 +60,7 @@ class _Checker:
             if unknown:
                 yield Failure("node", f"route of truck {name} visits {unknown[0]}, which is not in the problem")
                 continue
+            yield from _executed(truck, route["visits"])
             yield from self._served(truck, route["visits"], served)
             yield from _order(truck, route["visits"])
             yield from self._loads(truck, route["visits"])
@@ -71,6 +72,9 @@ class _Checker:
                 yield Failure("length", f"route of truck {name} says {route['distance_m']} m; by the matrix it is {metres} m")
         if int(plan["distance_m"]) != total:
             yield Failure("length", f"the plan says {plan['distance_m']} m; by the matrix it is {total} m")
+        for truck in self.problem.trucks:
+            if truck.executed is not None and truck.truck_id not in used:
+                yield Failure("executed", f"truck {truck.truck_id} is on the road already and has no route")
         yield from self._required(served, plan)
 
     def _thing(self, visit: Json) -> Depot | DisposalSite | Stop | None:
@@ -93,6 +97,7 @@ class _Checker:
 
     def _served(self, truck: Truck, visits: Sequence[Json], served: dict[str, str]) -> Iterator[Failure]:
         count = 0
+        done = 0 if truck.executed is None else sum(1 for visit in truck.executed.visits if visit.kind == "stop")
         for visit in visits:
             if visit["kind"] != "stop":
                 continue
@@ -101,10 +106,10 @@ class _Checker:
             if stop.node in served:
                 yield Failure("twice", f"stop {stop.node} is served by truck {served[stop.node]} and again by {truck.truck_id}")
             served[stop.node] = truck.truck_id
-            if stop.forbidden:
+            if stop.forbidden and count > done:
                 yield Failure("forbidden", f"stop {stop.node} is forbidden and truck {truck.truck_id} serves it")
-            if stop.trucks is not None and truck.truck_id not in stop.trucks:
-                yield Failure("access", f"truck {truck.truck_id} may not serve stop {stop.node}")
+            if count > done:
+                yield from _access(truck, stop)
         if truck.shift_stops is not None and count > truck.shift_stops:
             yield Failure("shift stops", f"truck {truck.truck_id} serves {count} stops; {truck.shift_stops} are allowed")
 
@@ -128,13 +133,15 @@ class _Checker:
                 load_l = load_kg = 0
             if "load_l" in visit and int(visit["load_l"]) != load_l:
                 yield Failure("load", f"at {visit['node']} truck {truck.truck_id} says {visit['load_l']} l and holds {load_l} l")
-        if load_l > 0 or load_kg > 0:
+        stranded = truck.executed is not None and truck.executed.ends_here
+        if (load_l > 0 or load_kg > 0) and not stranded:
             yield Failure("empty at the end", f"truck {truck.truck_id} returns with {load_l} l")
         if truck.shift_load_l is not None and shift_l > truck.shift_load_l:
             yield Failure("shift load", f"truck {truck.truck_id} collects {shift_l} l in its shift, over {truck.shift_load_l} l")
 
     def _times(self, truck: Truck, visits: Sequence[Json]) -> Iterator[Failure]:
-        for visit, after in pairwise(visits):
+        done = 0 if truck.executed is None else len(truck.executed.visits)
+        for visit, after in pairwise(visits[max(0, done - 1) :]):
             needed = int(self.problem.seconds[self._place(visit), self._place(after)])
             taken = int(after["arrival_s"]) - int(visit["departure_s"])
             if taken < needed:
@@ -142,13 +149,15 @@ class _Checker:
                     f"truck {truck.truck_id} takes {taken} s from {visit['node']} to {after['node']}; the roads need {needed} s"
                 )
                 yield Failure("travel time", sentence)
-        for visit in visits:
+        for visit in visits[done:]:
             yield from self._service(truck, visit)
+        if truck.executed is not None and truck.executed.ends_here:
+            return
         leaves, returns = int(visits[0]["departure_s"]), int(visits[-1]["arrival_s"])
         depot = self.depots.get(truck.depot)
         opens = max(truck.shift_start_s, depot.opens_s if depot else 0)
         closes = min(truck.shift_end_s, depot.closes_s if depot else truck.shift_end_s)
-        if leaves < opens:
+        if leaves < opens and truck.executed is None:
             yield Failure("shift", f"truck {truck.truck_id} leaves at {leaves} s, before {opens} s")
         if returns > closes:
             yield Failure("shift", f"truck {truck.truck_id} is back at {returns} s, after {closes} s")
@@ -178,7 +187,7 @@ class _Checker:
             yield Failure("access", f"truck {truck.truck_id} may not use disposal site {thing.node}")
 
     def _break(self, truck: Truck, visits: Sequence[Json]) -> Iterator[Failure]:
-        rule = truck.break_rule
+        rule = None if truck.executed is not None and truck.executed.ends_here else truck.break_rule
         breaks = [(index, visit) for index, visit in enumerate(visits) if visit["kind"] == "break"]
         for index, visit in breaks:
             if index == 0 or str(visits[index - 1]["node"]) != str(visit["node"]):
@@ -202,8 +211,16 @@ class _Checker:
 
     def _required(self, served: Mapping[str, str], plan: Json) -> Iterator[Failure]:
         for stop in self.problem.stops:
-            if (stop.required or stop.pinned) and not stop.forbidden and stop.node not in served:
+            if stop.node in served or stop.forbidden:
+                continue
+            if stop.required or stop.pinned:
                 yield Failure("required", f"required stop {stop.node} is not served")
+            limit, since = stop.max_interval_days, stop.days_since_collection
+            if limit is not None and since is not None and since + stop.next_chance_days > limit:
+                yield Failure(
+                    "legal interval",
+                    f"stop {stop.node} was last collected {since} days ago; at the next chance its {limit} days are over",
+                )
         if "unserved" in plan:
             said = {str(node) for node in plan["unserved"]}
             left = {stop.node for stop in self.problem.stops} - set(served)
@@ -212,8 +229,39 @@ class _Checker:
                 yield Failure("unserved", f"the plan's list of unserved stops is wrong about {odd}")
 
 
+def _executed(truck: Truck, visits: Sequence[Json]) -> Iterator[Failure]:
+    """What a truck has done already stands first in its route as it was; one that broke down does nothing after it."""
+    if truck.executed is None:
+        return
+    done = truck.executed.visits
+    for number, was in enumerate(done):
+        now = visits[number] if number < len(visits) else {}
+        if any(str(now.get(key)) != str(value) for key, value in was.model_dump(mode="json").items()):
+            yield Failure("executed", f"truck {truck.truck_id} has been at {was.node} already, and the plan says otherwise")
+            return
+    if truck.executed.ends_here and len(visits) > len(done):
+        yield Failure("executed", f"truck {truck.truck_id} ends its day at {done[-1].node} and cannot go on")
+
+
+def _access(truck: Truck, stop: Stop) -> Iterator[Failure]:
+    if stop.trucks is not None and truck.truck_id not in stop.trucks:
+        yield Failure("access", f"truck {truck.truck_id} may not serve stop {stop.node}")
+    if stop.fraction is not None and truck.fractions is not None and stop.fraction not in truck.fractions:
+        yield Failure("fraction", f"truck {truck.truck_id} does not load {stop.fraction}, which stop {stop.node} holds")
+    if (stop.max_width_mm or 0) and (truck.width_mm or 0) > (stop.max_width_mm or 0):
+        yield Failure(
+            "width", f"truck {truck.truck_id} is {truck.width_mm} mm wide; stop {stop.node} allows {stop.max_width_mm} mm"
+        )
+    if (stop.max_weight_kg or 0) and (truck.weight_kg or 0) > (stop.max_weight_kg or 0):
+        yield Failure(
+            "street weight", f"truck {truck.truck_id} weighs {truck.weight_kg} kg; stop {stop.node} allows {stop.max_weight_kg} kg"
+        )
+
+
 def _order(truck: Truck, visits: Sequence[Json]) -> Iterator[Failure]:
     """From the truck's depot to the truck's depot, and no depot in between."""
+    if truck.executed is not None and truck.executed.ends_here:
+        return
     ends = [visits[0], visits[-1]] if len(visits) > 1 else []
     if not ends or any(visit["kind"] != "depot" or str(visit["node"]) != truck.depot for visit in ends):
         yield Failure("depot", f"the route of truck {truck.truck_id} does not go from depot {truck.depot} back to it")

@@ -61,18 +61,35 @@ def _trucks(problem: Problem) -> Iterator[str]:
             yield f"truck {truck.truck_id} may use disposal site {sorted(unknown)[0]}, which is not in the problem"
         elif problem.stops and not problem.sites_of(truck):
             yield f"truck {truck.truck_id} has no disposal site, and trucks must end empty"
-        rule = truck.break_rule
+        yield from _executed(problem, truck)
+        rule = truck.break_due
         if rule is not None and rule.latest_start_s < rule.earliest_start_s:
             yield f"the break of truck {truck.truck_id} must start before {clock(rule.latest_start_s)} and after that time"
         elif rule is not None and rule.required_from_s == 0 and not _break_fits(truck):
             yield f"the break of truck {truck.truck_id} does not fit into its shift"
 
 
+def _executed(problem: Problem, truck: Truck) -> Iterator[str]:
+    """The executed part names what exists, begins at the truck's depot and is on no other truck."""
+    done = truck.executed
+    if done is None:
+        return
+    if done.visits[0].kind != "depot" or done.visits[0].node != truck.depot:
+        yield f"the executed part of truck {truck.truck_id} does not begin at its depot {truck.depot}"
+    for visit in done.visits:
+        if visit.node not in problem.place_of:
+            yield f"the executed part of truck {truck.truck_id} was at {visit.node}, which is not in the problem"
+    for other in problem.trucks:
+        if other.truck_id < truck.truck_id and other.executed is not None and other.executed.stops & done.stops:
+            both = sorted(other.executed.stops & done.stops)[0]
+            yield f"stop {both} was served by truck {other.truck_id} and by truck {truck.truck_id}"
+
+
 def _break_fits(truck: Truck) -> bool:
-    rule = truck.break_rule
-    if rule is None:
+    rule = truck.break_due
+    if rule is None or not truck.goes_on:
         return True
-    starts = max(rule.earliest_start_s, truck.shift_start_s)
+    starts = max(rule.earliest_start_s, truck.executed.ready_s if truck.executed else truck.shift_start_s)
     return starts <= rule.latest_start_s and starts + rule.duration_s <= truck.shift_end_s
 
 
@@ -81,11 +98,16 @@ def _stops(problem: Problem) -> Iterator[str]:
         yield from _windows(stop)
         if stop.pinned and stop.forbidden:
             yield f"stop {stop.node} is pinned and forbidden; take one of the two back"
+        if stop.legally_due and stop.forbidden:
+            yield (
+                f"stop {stop.node} is forbidden, but was last collected {stop.days_since_collection} days ago and by law must be "
+                f"every {stop.max_interval_days} days; allow it"
+            )
         for truck_id in stop.trucks or ():
             if truck_id not in problem.truck_by_id:
                 yield f"stop {stop.node} is for truck {truck_id}, which does not drive that day"
-        if stop.must_be_served:
-            reason = _why_nobody_can(problem, stop)
+        if stop.must_be_served and stop.node not in problem.executed_stops:
+            reason = why_no_truck(problem, stop)
             if reason:
                 yield f"required stop {stop.node} cannot be served: {reason}"
 
@@ -98,11 +120,14 @@ def _windows(stop: Stop) -> Iterator[str]:
             yield f"the window of stop {stop.node} closes ({clock(closes)}) before it opens ({clock(opens)})"
 
 
-def _why_nobody_can(problem: Problem, stop: Stop) -> str | None:
+def why_no_truck(problem: Problem, stop: Stop) -> str | None:
     """Why no truck can serve the stop alone; None when at least one can."""
-    trucks = [truck for truck in problem.trucks if stop.trucks is None or truck.truck_id in stop.trucks]
+    on_the_road = [truck for truck in problem.trucks if truck.goes_on]
+    trucks = [truck for truck in on_the_road if stop.why_barred(truck) is None]
     if not trucks:
-        return "there is no truck for it"
+        return next(
+            (f"{reason}; no other truck may" for truck in on_the_road if (reason := stop.why_barred(truck))), "there is no truck"
+        )
     reasons = [_why_not(problem, truck, stop) for truck in trucks]
     return None if None in reasons else next(reason for reason in reasons if reason)
 
@@ -115,7 +140,10 @@ def _why_not(problem: Problem, truck: Truck, stop: Stop) -> str | None:
     if truck.max_load_kg is not None and stop.load_kg > truck.max_load_kg:
         return f"its {stop.load_kg} kg are over the {truck.max_load_kg} kg of truck {truck.truck_id}"
     depot = problem.depot_by_node[truck.depot]
-    arrival = max(truck.shift_start_s, depot.opens_s) + int(problem.seconds[depot.place, stop.place])
+    if truck.executed is None:
+        arrival = max(truck.shift_start_s, depot.opens_s) + int(problem.seconds[depot.place, stop.place])
+    else:
+        arrival = truck.executed.ready_s + int(problem.seconds[problem.place_of[truck.executed.visits[-1].node], stop.place])
     starts = [max(arrival, opens) for opens, closes in stop.windows if arrival <= closes]
     if not starts:
         return f"truck {truck.truck_id} arrives at {clock(arrival)} at the earliest, after its last window"
@@ -144,7 +172,7 @@ def _fleet_totals(problem: Problem) -> Iterator[str]:
     if needed and not problem.trucks:
         yield f"{len(needed)} stops are required and there is no truck"
         return
-    caps = [truck.shift_load_l for truck in problem.trucks]
+    caps = [_cap_of(problem, truck) for truck in problem.trucks]
     total = sum(stop.load_l for stop in needed)
     known = [cap for cap in caps if cap is not None]
     if needed and len(known) == len(caps) and total > sum(known):
@@ -152,6 +180,13 @@ def _fleet_totals(problem: Problem) -> Iterator[str]:
             f"the {len(needed)} required stops hold {total} l, but the daily caps of all {len(caps)} trucks together are "
             f"{sum(known)} l; add a truck or make {total - sum(known)} l optional"
         )
+
+
+def _cap_of(problem: Problem, truck: Truck) -> int | None:
+    """What a truck can take in over its shift; of one that broke down, what it has taken."""
+    if truck.executed is not None and truck.executed.ends_here:
+        return sum(problem.stop_by_node[node].load_l for node in truck.executed.stops)
+    return truck.shift_load_l
 
 
 def clock(seconds: int) -> str:

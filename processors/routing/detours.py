@@ -31,14 +31,24 @@ def detour_of(problem: Problem, solution: Solution, node: str) -> Detour | None:
     options = [
         _detour(problem, route.truck_id, before, stop, after, on_route=False)
         for route in solution.routes
-        if stop.trucks is None or route.truck_id in stop.trucks
-        for before, after in pairwise(_places(problem, route))
+        if _may_take(problem.truck_by_id[route.truck_id], stop)
+        for before, after in pairwise(_places(problem, route)[_frozen(problem, route) :])
     ]
     driving = {route.truck_id for route in solution.routes}
     for truck in problem.trucks:
-        if truck.truck_id not in driving and (stop.trucks is None or truck.truck_id in stop.trucks):
+        if truck.truck_id not in driving and _may_take(truck, stop):
             options.append(_alone(problem, truck, stop))
     return min(options, key=lambda option: (option.cost, option.metres, option.truck_id), default=None)
+
+
+def _may_take(truck: Truck, stop: Stop) -> bool:
+    return truck.goes_on and stop.why_barred(truck) is None
+
+
+def _frozen(problem: Problem, route: PlannedRoute) -> int:
+    """How many legs of a route have been driven already."""
+    done = problem.truck_by_id[route.truck_id].executed
+    return 0 if done is None else sum(1 for visit in done.visits if visit.kind is not VisitKind.BREAK) - 1
 
 
 def _halts(route: PlannedRoute) -> list[PlannedVisit]:

@@ -7,6 +7,8 @@ What PyVRP lacks is put into its matrices:
   that enter it; the distance limit of the vehicle is then exactly the cap, and the prize gives the addition back.
 * Breaks: the search runs on a clock without them (`break_clock`).
 * Trucks with costs of their own, and stops that only some trucks may serve: a matrix per kind of truck.
+* The executed part of a truck's day: the truck starts where it stands, and a required first client there that only it can serve
+  carries what is on board, so that its way home is always part of the cost.
 
 Money is counted in hundredths of a cent: whole numbers, exact enough.
 """
@@ -23,7 +25,9 @@ import pyvrp
 
 from processors.routing.break_clock import without_break
 from processors.routing.bundles import Bundle, bundled
-from processors.routing.problem import BreakRule, DisposalSite, IntMatrix, Problem, Truck, Window
+from processors.routing.keeping import Kept
+from processors.routing.last_insertions import on_board
+from processors.routing.problem import BreakRule, DisposalSite, IntMatrix, Problem, Stop, Truck, Window
 
 MONEY = 10_000
 """Units of the engine's cost per unit of the problem's money."""
@@ -33,6 +37,22 @@ NO_LIMIT = (1 << 63) - 1
 
 FORBIDDEN_EDGE = 1 << 38
 """Dearer than any route, yet far below the engine's limit: huge values overflow there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a truck goes on that is on the road already: what it has on board, and what it has loaded in its shift so far."""
+
+    kind: int
+    place: int
+    ready_s: int
+    load_l: int
+    load_kg: int
+    shift_l: int
+
+    @property
+    def is_loaded(self) -> bool:
+        return self.load_l > 0 or self.load_kg > 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +72,20 @@ class EngineModel:
     last_sites: tuple[tuple[DisposalSite, ...], ...]
     shift_weight: int
     shift_unit: int
+    starts: tuple[Start, ...] = ()
+    """Clients beyond the bundles' are where trucks on the road go on, in this order."""
+
+    def stops_of(self, client: int) -> tuple[Stop, ...]:
+        """What a client serves; nothing where a truck goes on."""
+        return self.bundles[client].stops if client < len(self.bundles) else ()
+
+    def start_of(self, client: int) -> Start | None:
+        return None if client < len(self.bundles) else self.starts[client - len(self.bundles)]
+
+    def start_client(self, vehicle_type: int) -> int | None:
+        """The client from which trucks of a type go on; None for those that have not left yet."""
+        found = (number for number, start in enumerate(self.starts) if start.kind == vehicle_type)
+        return next((len(self.bundles) + number for number in found), None)
 
     @property
     def ghosts(self) -> int:
@@ -75,34 +109,43 @@ class _Kind:
         return self.trucks[0]
 
 
-def build(problem: Problem, *, keep_breaks_free: bool = True) -> EngineModel:
-    """The model of a problem with at least one truck and one wanted stop. Without `keep_breaks_free` the search does not know of
-    breaks: they may fit its solutions or not."""
+def build(problem: Problem, *, keep_breaks_free: bool = True, kept: Kept | None = None) -> EngineModel:
+    """The model of a problem with at least one truck that goes on and one wanted stop. Without `keep_breaks_free` the search does
+    not know of breaks: they may fit its solutions or not. Edges of a plan to keep cost less by its reward."""
     if not keep_breaks_free:
         unbroken = tuple(truck.model_copy(update={"break_rule": None}) for truck in problem.trucks)
         problem = replace(problem, trucks=unbroken)
     kinds = _kinds(problem)
-    rules = {truck.break_rule for truck in problem.trucks}
+    rules = {kind.truck.break_due for kind in kinds}
     bundles = bundled(problem)
-    clients, groups, of_client = _clients(bundles, rules, len(problem.depots) + len(problem.disposal_sites), _weighs(problem))
+    starts = _starts(problem, kinds)
     fixed = [depot.place for depot in problem.depots] + [site.place for site in problem.disposal_sites]
-    rows = np.array([*fixed, *(bundle.first.place for bundle in of_client), *(0 for _ in kinds)])
+    fixed += [start.place for start in starts]
     first = len(fixed)
-    last = first + len(of_client)
+    clients, groups, of_client = _clients(bundles, rules, first, _weighs(problem))
+    served = len(clients)
+    clients = [*clients, *_start_clients(starts, first + served, _weighs(problem))]
+    rows = np.array(
+        [*fixed, *(bundle.first.place for bundle in of_client), *(start.place for start in starts), *(0 for _ in kinds)]
+    )
+    last = first + len(clients)
     unit = _shift_unit(problem)
-    costs: list[Any] = [_cost_matrix(problem, kind, rows, last, of_client) for kind in kinds]
+    costs: list[Any] = [_cost_matrix(problem, kind, rows, first, of_client, last) for kind in kinds]
     durations: list[Any] = [_duration_matrix(problem, kind, rows, last) for kind in kinds]
+    _only_their_own(problem, kinds, starts, costs, durations, first + served, last)
+    if kept is not None:
+        _reward(kept, costs, of_client, first)
     weight = max(_longest_route(kind.truck, cost, time) for kind, cost, time in zip(kinds, costs, durations, strict=True))
     weight = weight if unit else 0
     loads = np.zeros(len(rows), dtype=np.int64)
-    loads[first:last] = [bundle.load_l // (unit or 1) for bundle in of_client]
+    loads[first:last] = [litres // (unit or 1) for litres in [*(b.load_l for b in of_client), *(s.shift_l for s in starts)]]
     locations = [pyvrp.Location(0, 0) for _ in rows]
-    depots = _depots(problem, kinds, rules, ghosts_from=last)
-    plain_types = [_vehicle_type(problem, kind, index, 0, 0) for index, kind in enumerate(kinds)]
+    depots = _depots(problem, kinds, rules, starts, ghosts_from=last)
+    plain_types = [_vehicle_type(problem, kind, index, 0, 0, starts) for index, kind in enumerate(kinds)]
     plain = pyvrp.ProblemData(locations, clients, depots, plain_types, costs, durations, groups)
     data = plain
     if weight:
-        types = [_vehicle_type(problem, kind, index, unit, weight) for index, kind in enumerate(kinds)]
+        types = [_vehicle_type(problem, kind, index, unit, weight, starts) for index, kind in enumerate(kinds)]
         costs = [cost + weight * (loads[np.newaxis, :] - np.diag(loads)) for cost in costs]
         clients = [_prized(client, weight * int(loads[first + index])) for index, client in enumerate(clients)]
         data = pyvrp.ProblemData(locations, clients, depots, types, costs, durations, groups)
@@ -116,14 +159,18 @@ def build(problem: Problem, *, keep_breaks_free: bool = True) -> EngineModel:
         last_sites=tuple(kind.last_sites for kind in kinds),
         shift_weight=weight,
         shift_unit=unit,
+        starts=tuple(starts),
     )
 
 
 def _kinds(problem: Problem) -> list[_Kind]:
     """Trucks that differ in nothing but their name, together; those that stops name are told apart by the stops they may serve."""
+    picky = [stop for stop in problem.stops if stop.trucks or stop.fraction or stop.max_width_mm or stop.max_weight_kg]
     alike: dict[tuple[object, ...], list[Truck]] = defaultdict(list)
     for truck in problem.trucks:
-        barred = tuple(stop.node for stop in problem.stops if stop.trucks is not None and truck.truck_id not in stop.trucks)
+        if not truck.goes_on:
+            continue
+        barred = tuple(stop.node for stop in picky if stop.why_barred(truck) is not None)
         alike[truck.model_copy(update={"truck_id": ""}), barred].append(truck)
     return [_kind(problem, tuple(trucks)) for trucks in alike.values()]
 
@@ -147,6 +194,73 @@ def _kind(problem: Problem, trucks: tuple[Truck, ...]) -> _Kind:
     columns = np.arange(len(problem.metres))
     chosen = tuple(sites[index] for index in best)
     return _Kind(trucks, chosen, costs[best, columns], seconds[best, columns], loosest)
+
+
+def _starts(problem: Problem, kinds: list[_Kind]) -> list[Start]:
+    """One for each kind whose truck is on the road already; such a truck is always a kind of its own."""
+    starts = []
+    for index, kind in enumerate(kinds):
+        done = kind.truck.executed
+        if done is None:
+            continue
+        aboard = on_board(problem, kind.truck)
+        starts.append(
+            Start(
+                kind=index,
+                place=problem.place_of[done.visits[-1].node],
+                ready_s=done.ready_s,
+                load_l=sum(stop.load_l for stop in aboard),
+                load_kg=sum(stop.load_kg for stop in aboard),
+                shift_l=sum(problem.stop_by_node[node].load_l for node in done.stops),
+            )
+        )
+    return starts
+
+
+def _start_clients(starts: list[Start], first_location: int, weigh: bool) -> list[pyvrp.Client]:
+    return [
+        pyvrp.Client(
+            location=first_location + index,
+            pickup=[start.load_l, start.load_kg] if weigh else [start.load_l],
+            tw_early=start.ready_s,
+            tw_late=start.ready_s,
+        )
+        for index, start in enumerate(starts)
+    ]
+
+
+def _only_their_own(
+    problem: Problem, kinds: list[_Kind], starts: list[Start], costs: list[Any], durations: list[Any], first: int, ghosts_from: int
+) -> None:
+    """Each truck begins where it stands, and no other does; from there an empty one may go straight home."""
+    for index, start in enumerate(starts):
+        row = first + index
+        for kind, cost in enumerate(costs):
+            if kind != start.kind:
+                cost[:, row] = FORBIDDEN_EDGE
+                cost[row, row] = 0
+        if not start.is_loaded:
+            truck = kinds[start.kind].truck
+            home = problem.depot_by_node[truck.depot].place
+            per_metre = truck.cost_per_km * MONEY / 1000
+            costs[start.kind][row, ghosts_from + start.kind] = round(int(problem.metres[start.place, home]) * per_metre)
+            durations[start.kind][row, ghosts_from + start.kind] = problem.seconds[start.place, home]
+
+
+def _reward(kept: Kept, costs: list[Any], of_client: list[Bundle], first: int) -> None:
+    """Edges between stops that follow each other in the plan to keep become cheaper, never below nothing."""
+    rows: dict[str, list[int]] = defaultdict(list)
+    entry: dict[str, list[int]] = defaultdict(list)
+    for index, bundle in enumerate(of_client):
+        rows[bundle.stops[-1].node].append(first + index)
+        entry[bundle.stops[0].node].append(first + index)
+    reward = round(kept.reward * MONEY)
+    for before, after in kept.arcs:
+        for row in rows.get(before, ()):
+            for column in entry.get(after, ()):
+                for cost in costs:
+                    if cost[row, column] < FORBIDDEN_EDGE:
+                        cost[row, column] = max(0, cost[row, column] - reward)
 
 
 def _clients(
@@ -207,40 +321,51 @@ def _prized(client: pyvrp.Client, addition: int) -> pyvrp.Client:
     )
 
 
-def _depots(problem: Problem, kinds: list[_Kind], rules: set[BreakRule | None], ghosts_from: int) -> list[pyvrp.Depot]:
-    """Depots, disposal sites, then one ghost end depot per kind of truck."""
+def _depots(
+    problem: Problem, kinds: list[_Kind], rules: set[BreakRule | None], starts: list[Start], ghosts_from: int
+) -> list[pyvrp.Depot]:
+    """Depots, disposal sites, where trucks on the road stand, then one ghost end depot per kind of truck."""
     made = [pyvrp.Depot(index) for index in range(len(problem.depots))]
     for site in problem.disposal_sites:
         hours = _safe((site.opens_s, site.closes_s), rules) or (site.opens_s, site.opens_s)
         made.append(pyvrp.Depot(len(made), tw_early=hours[0], tw_late=hours[1], service_duration=site.service_duration_s))
+    made += [pyvrp.Depot(number) for number in range(len(made), len(made) + len(starts))]
     for index, kind in enumerate(kinds):
-        rule = kind.truck.break_rule
+        rule = kind.truck.break_due
         latest = kind.latest_home - (rule.duration_s if rule else 0)
         made.append(pyvrp.Depot(ghosts_from + index, tw_late=latest))
     return made
 
 
-def _vehicle_type(problem: Problem, kind: _Kind, index: int, unit: int, weight: int) -> pyvrp.VehicleType:
+def _vehicle_type(problem: Problem, kind: _Kind, index: int, unit: int, weight: int, starts: list[Start]) -> pyvrp.VehicleType:
     truck = kind.truck
     max_kg = truck.max_load_kg if truck.max_load_kg is not None else 1 << 40
-    rule = truck.break_rule
-    pause = rule.duration_s if rule else 0
+    pause = truck.break_due.duration_s if truck.break_due else 0
     depot = next(i for i, item in enumerate(problem.depots) if item.node == truck.depot)
     allowed = {site.node for site in problem.sites_of(truck)}
     sites = [len(problem.depots) + i for i, site in enumerate(problem.disposal_sites) if site.node in allowed]
     opens = max(truck.shift_start_s, problem.depot_by_node[truck.depot].opens_s)
     closes = min(truck.shift_end_s, problem.depot_by_node[truck.depot].closes_s) - pause
+    longest_s = truck.max_shift_s - pause if truck.max_shift_s is not None else closes - opens
+    if truck.executed is not None:
+        longest_s = max(
+            0, longest_s - (truck.executed.ready_s - (truck.executed.left_s if truck.max_shift_s is not None else opens))
+        )
+        opens = truck.executed.ready_s
+        depot = next(
+            len(problem.depots) + len(problem.disposal_sites) + number for number, start in enumerate(starts) if start.kind == index
+        )
     capped = weight > 0 and truck.shift_load_l is not None
     longest = (truck.shift_load_l or 0) // unit * weight + weight - 1 if capped else NO_LIMIT
     return pyvrp.VehicleType(
         num_available=len(kind.trucks),
         capacity=[truck.capacity_l, *([max_kg] if _weighs(problem) else [])],
         start_depot=depot,
-        end_depot=len(problem.depots) + len(problem.disposal_sites) + index,
+        end_depot=len(problem.depots) + len(problem.disposal_sites) + len(starts) + index,
         fixed_cost=round(truck.fixed_cost * MONEY),
         tw_early=opens,
-        tw_late=closes,
-        shift_duration=(truck.max_shift_s - pause) if truck.max_shift_s is not None else closes - opens,
+        tw_late=max(opens, closes),
+        shift_duration=longest_s,
         unit_distance_cost=1,
         unit_duration_cost=round(truck.cost_per_h * MONEY / 3600),
         profile=index,
@@ -249,14 +374,15 @@ def _vehicle_type(problem: Problem, kind: _Kind, index: int, unit: int, weight: 
     )
 
 
-def _cost_matrix(problem: Problem, kind: _Kind, rows: IntMatrix, ghosts_from: int, of_client: list[Bundle]) -> IntMatrix:
+def _cost_matrix(
+    problem: Problem, kind: _Kind, rows: IntMatrix, first: int, of_client: list[Bundle], ghosts_from: int
+) -> IntMatrix:
     per_metre = kind.truck.cost_per_km * MONEY / 1000
     cost: IntMatrix = np.rint(problem.metres[np.ix_(rows, rows)] * per_metre).astype(np.int64)
     cost[:, ghosts_from:] = kind.through[rows][:, np.newaxis]
     cost[ghosts_from:, :] = FORBIDDEN_EDGE
-    first = ghosts_from - len(of_client)
     for index, bundle in enumerate(of_client):
-        if bundle.first.trucks is not None and kind.truck.truck_id not in bundle.first.trucks:
+        if bundle.first.why_barred(kind.truck) is not None:
             cost[:, first + index] = FORBIDDEN_EDGE
     np.fill_diagonal(cost, 0)
     return cost

@@ -15,8 +15,10 @@ import numpy.typing as npt
 from pydantic import Field
 
 from models.domain.failures import UserError
+from models.domain.plan import VisitKind
 from models.domain.registry import DomainType
 from processors.routing.contradictions import contradictions
+from processors.routing.solution import PlannedVisit
 
 IntMatrix = npt.NDArray[np.int64]
 
@@ -58,11 +60,40 @@ class BreakRule(DomainType):
     required_from_s: Seconds = 0
 
 
+class Executed(DomainType):
+    """The part of a truck's day that nobody can change any more: its visits so far, the depot first.
+
+    The truck goes on from the last of them, not before its `departure_s`. With `ends_here` it does not go on at all (it is home
+    again, or broke down): it serves nothing more, and what is on board is no longer the plan's.
+    """
+
+    visits: Annotated[tuple[PlannedVisit, ...], Field(min_length=1)]
+    ends_here: bool = False
+
+    @property
+    def ready_s(self) -> int:
+        return self.visits[-1].departure_s
+
+    @property
+    def left_s(self) -> int:
+        """When the truck left its depot."""
+        return self.visits[0].departure_s
+
+    @property
+    def stops(self) -> frozenset[str]:
+        return frozenset(visit.node for visit in self.visits if visit.kind is VisitKind.STOP)
+
+    @property
+    def had_break(self) -> bool:
+        return any(visit.kind is VisitKind.BREAK for visit in self.visits)
+
+
 class Truck(DomainType):
     """One truck on one day. It starts and ends empty at its depot and tips before it is full.
 
     `shift_load_l` and `shift_stops` cap the whole shift over all trips. `max_shift_s` bounds the time from leaving the
-    depot to being back, break included.
+    depot to being back, break included. `width_mm` and `weight_kg` (as registered) decide where it may go, `fractions` what it
+    may load (None: anything).
     """
 
     truck_id: str
@@ -79,6 +110,20 @@ class Truck(DomainType):
     fixed_cost: Annotated[float, Field(ge=0)] = 0.0
     cost_per_km: Annotated[float, Field(ge=0)] = 1.0
     cost_per_h: Annotated[float, Field(ge=0)] = 0.0
+    width_mm: Annotated[int | None, Field(ge=1)] = None
+    weight_kg: Annotated[int | None, Field(ge=1)] = None
+    fractions: tuple[str, ...] | None = None
+    executed: Executed | None = None
+
+    @property
+    def break_due(self) -> BreakRule | None:
+        """The break rule, unless the break has been taken already."""
+        return None if self.executed is not None and self.executed.had_break else self.break_rule
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the truck can still serve anything."""
+        return self.executed is None or not self.executed.ends_here
 
 
 class Stop(DomainType):
@@ -86,6 +131,9 @@ class Stop(DomainType):
 
     A required stop is served or the plan is infeasible; an optional one is served when its prize (same money as the trucks'
     costs) pays the way. `pinned` was asked for by a person, which makes it required; `forbidden` was excluded by one.
+
+    `max_interval_days` is the legal maximum between two collections: a stop last collected `days_since_collection` ago is
+    required when waiting `next_chance_days` more would break it. `max_width_mm` and `max_weight_kg` are those of the street.
     """
 
     node: str
@@ -100,11 +148,36 @@ class Stop(DomainType):
     pinned: bool = False
     forbidden: bool = False
     trucks: tuple[str, ...] | None = None
-    """The trucks that may serve it, for access limits or a pinned truck; None: any."""
+    """The trucks that may serve it, such as a pinned one; None: any."""
+    fraction: str | None = None
+    max_width_mm: Annotated[int | None, Field(ge=1)] = None
+    max_weight_kg: Annotated[int | None, Field(ge=1)] = None
+    max_interval_days: Annotated[int | None, Field(ge=1)] = None
+    days_since_collection: Annotated[int | None, Field(ge=0)] = None
+    next_chance_days: Annotated[int, Field(ge=1)] = 1
+
+    @property
+    def legally_due(self) -> bool:
+        """Whether the legal interval ends before the next chance."""
+        if self.max_interval_days is None or self.days_since_collection is None:
+            return False
+        return self.days_since_collection + self.next_chance_days > self.max_interval_days
 
     @property
     def must_be_served(self) -> bool:
-        return (self.required or self.pinned) and not self.forbidden
+        return (self.required or self.pinned or self.legally_due) and not self.forbidden
+
+    def why_barred(self, truck: Truck) -> str | None:
+        """Why a truck may never serve this stop; None when it may."""
+        if self.trucks is not None and truck.truck_id not in self.trucks:
+            return f"it is not for truck {truck.truck_id}"
+        if self.fraction is not None and truck.fractions is not None and self.fraction not in truck.fractions:
+            return f"truck {truck.truck_id} does not load {self.fraction}"
+        if self.max_width_mm is not None and truck.width_mm is not None and truck.width_mm > self.max_width_mm:
+            return f"truck {truck.truck_id} is {truck.width_mm} mm wide; the street takes {self.max_width_mm} mm"
+        if self.max_weight_kg is not None and truck.weight_kg is not None and truck.weight_kg > self.max_weight_kg:
+            return f"truck {truck.truck_id} weighs {truck.weight_kg} kg; the street takes {self.max_weight_kg} kg"
+        return None
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +211,21 @@ class Problem:
     @cached_property
     def truck_by_id(self) -> dict[str, Truck]:
         return {item.truck_id: item for item in self.trucks}
+
+    @cached_property
+    def place_of(self) -> dict[str, int]:
+        """The place of each node."""
+        places = {item.node: item.place for item in self.depots} | {item.node: item.place for item in self.disposal_sites}
+        return places | {item.node: item.place for item in self.stops}
+
+    @cached_property
+    def stop_by_node(self) -> dict[str, Stop]:
+        return {item.node: item for item in self.stops}
+
+    @cached_property
+    def executed_stops(self) -> frozenset[str]:
+        """Nodes that trucks have served already."""
+        return frozenset(node for truck in self.trucks if truck.executed is not None for node in truck.executed.stops)
 
     def sites_of(self, truck: Truck) -> tuple[DisposalSite, ...]:
         """The disposal sites that a truck may use."""

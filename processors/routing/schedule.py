@@ -37,23 +37,37 @@ def timed_route(
     plain = _tight_starts(halts, seconds)
     if plain is None:
         return None
-    rule = truck.break_rule
+    rule = truck.break_due
+    left = plain[0] if truck.executed is None else truck.executed.left_s
     best: tuple[list[_Halt], list[int]] | None = (halts, plain)
-    if rule is not None and plain[-1] - plain[0] >= rule.required_from_s:
+    if rule is not None and plain[-1] - left >= rule.required_from_s:
         best = _with_break(truck, halts, seconds)
         if best is None and overtime:
             best = (halts, plain)
     if best is None:
         return None
     halts, starts = best
-    duration = starts[-1] - starts[0]
+    duration = starts[-1] - (starts[0] if truck.executed is None else left)
     if truck.max_shift_s is not None and duration > truck.max_shift_s and not overtime:
         return None
+    visits = _visits(problem, halts, starts)
+    metres = sum(int(problem.metres[a.place, b.place]) for a, b in pairwise(halts))
+    if truck.executed is not None:
+        visits = (*truck.executed.visits, *visits[1:])
+        metres += stranded_route(problem, truck).distance_m
+    return PlannedRoute(truck_id=truck.truck_id, visits=visits, distance_m=metres, duration_s=duration)
+
+
+def stranded_route(problem: Problem, truck: Truck) -> PlannedRoute:
+    """The route of a truck that does not go on: what it has driven, and nothing more."""
+    assert truck.executed is not None
+    visits = truck.executed.visits
+    places = [problem.place_of[visit.node] for visit in visits]
     return PlannedRoute(
         truck_id=truck.truck_id,
-        visits=_visits(problem, halts, starts),
-        distance_m=sum(int(problem.metres[a.place, b.place]) for a, b in pairwise(halts)),
-        duration_s=duration,
+        visits=visits,
+        distance_m=sum(int(problem.metres[a, b]) for a, b in pairwise(places)),
+        duration_s=truck.executed.ready_s - truck.executed.left_s,
     )
 
 
@@ -61,8 +75,13 @@ def _halts(problem: Problem, truck: Truck, tour: Sequence[Stop | DisposalSite], 
     depot = problem.depot_by_node[truck.depot]
     opens = max(truck.shift_start_s, depot.opens_s)
     closes = 10**9 if overtime else min(truck.shift_end_s, depot.closes_s)
-    halts = [_Halt(VisitKind.DEPOT, depot.node, depot.place, ((opens, closes),), 0, 0)]
-    load = 0
+    if truck.executed is None:
+        halts = [_Halt(VisitKind.DEPOT, depot.node, depot.place, ((opens, closes),), 0, 0)]
+    else:
+        last = truck.executed.visits[-1]
+        now = truck.executed.ready_s
+        halts = [_Halt(last.kind, last.node, problem.place_of[last.node], ((now, now),), 0, last.load_l)]
+    load = halts[0].load_l
     for item in tour:
         if isinstance(item, Stop):
             load += item.load_l
@@ -103,10 +122,10 @@ def _tight_starts(halts: Sequence[_Halt], seconds: Sequence[int]) -> list[int] |
 
 def _with_break(truck: Truck, halts: list[_Halt], seconds: list[int]) -> tuple[list[_Halt], list[int]] | None:
     """The break at the position that brings the truck home first, then with the shortest day."""
-    rule = truck.break_rule
+    rule = truck.break_due
     assert rule is not None
     best: tuple[tuple[int, int], list[_Halt], list[int]] | None = None
-    for position in range(1, len(halts) - 1):
+    for position in range(1 if truck.executed is None else 0, len(halts) - 1):
         before = halts[position]
         window = (rule.earliest_start_s, rule.latest_start_s)
         pause = _Halt(VisitKind.BREAK, before.node, before.place, (window,), rule.duration_s, before.load_l)

@@ -7,6 +7,7 @@ Called by the planner and by `stadspuls solve`. What it returns has exact times 
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -16,11 +17,13 @@ from models.domain.failures import UserError
 from processors.routing.bundles import is_wanted
 from processors.routing.contradictions import clock
 from processors.routing.engine import EngineModel, build
+from processors.routing.keeping import Kept, truck_of_stop, usual_trucks
 from processors.routing.last_insertions import with_last_insertions
 from processors.routing.problem import DisposalSite, Problem, Stop, Truck
-from processors.routing.schedule import timed_route
+from processors.routing.schedule import stranded_route, timed_route
 from processors.routing.search import Budget, Searched, search
 from processors.routing.solution import PlannedRoute, Solution
+from processors.routing.warm_start import warm_start
 
 BOLD_SHARE = 0.35
 """Share of the search that starts from a plan with every optional stop on it: trucks that a single optional stop does not pay for
@@ -57,26 +60,36 @@ class Infeasible(UserError):
         self.stops = stops
 
 
-def solve(problem: Problem, stopping: Stopping, seed: int = 0) -> Solution:
-    """The best plan found. Raises `Infeasible` naming stops when the required ones do not all fit."""
+def solve(problem: Problem, stopping: Stopping, seed: int = 0, kept: Kept | None = None) -> Solution:
+    """The best plan found, near to `kept` where that costs hardly more. Raises `Infeasible` naming stops when the required ones do
+    not all fit."""
     began = time.monotonic()
-    if not any(is_wanted(stop) for stop in problem.stops) or not problem.trucks:
-        return solution_of(problem, [], seed, [])
+    driving = [truck for truck in problem.trucks if truck.goes_on]
+    wanted = any(is_wanted(stop) and stop.node not in problem.executed_stops for stop in problem.stops)
+    if not driving or not (wanted or any(truck.executed is not None for truck in driving)):
+        return solution_of(problem, _stranded(problem), seed, [])
     deadline = None if stopping.seconds is None else began + stopping.seconds
     budget = Budgets(Budget(stopping.iterations, deadline), list(stopping.parts) if stopping.parts is not None else None)
     # The clock without the break is safe for every place of the break, which can be too careful: then the breaks are left to chance.
-    breaks = any(truck.break_rule is not None for truck in problem.trucks)
-    attempts = [build(problem), build(problem, keep_breaks_free=False)] if breaks else [build(problem)]
+    breaks = any(truck.break_due is not None for truck in driving)
+    attempts = [build(problem, kept=kept)]
+    if breaks:
+        attempts.append(build(problem, keep_breaks_free=False, kept=kept))
     for model in attempts:
-        searched = _searched(model, budget, seed, patient=model is attempts[-1])
+        start = None if kept is None else warm_start(model, kept.routes)
+        searched = _searched(model, budget, seed, start, patient=model is attempts[-1])
         for found in searched.bests:
-            routes = _routes(problem, model, found)
+            routes = _routes(problem, model, found, kept)
             if routes is not None:
                 routes = with_last_insertions(problem, routes, route_cost)
-                return solution_of(problem, routes, seed, budget.parts)
-    if not any(stop.must_be_served for stop in problem.stops):
-        return solution_of(problem, with_last_insertions(problem, [], route_cost), seed, budget.parts)
+                return solution_of(problem, [*routes, *_stranded(problem)], seed, budget.parts)
+    if not any(stop.must_be_served for stop in problem.stops) and all(truck.executed is None for truck in driving):
+        return solution_of(problem, [*with_last_insertions(problem, [], route_cost), *_stranded(problem)], seed, budget.parts)
     raise _infeasible(problem, searched, model)
+
+
+def _stranded(problem: Problem) -> list[PlannedRoute]:
+    return [stranded_route(problem, truck) for truck in problem.trucks if not truck.goes_on]
 
 
 class Budgets:
@@ -101,16 +114,16 @@ class Budgets:
         return searched
 
 
-def _searched(model: EngineModel, budgets: Budgets, seed: int, *, patient: bool) -> Searched:
-    """One search where all stops are required; where some are optional also one from a plan that has them all. An attempt that is not
-    `patient` gives up when there is nothing feasible in time."""
+def _searched(model: EngineModel, budgets: Budgets, seed: int, start: pyvrp.Solution | None, *, patient: bool) -> Searched:
+    """One search from a known plan, or where all stops are required; where some are optional also one from a plan that has them all.
+    An attempt that is not `patient` gives up when there is nothing feasible in time."""
     whole = budgets.left()
     patience = None if patient else whole.share(FIRST_ATTEMPT_SHARE)
 
     def from_nothing(budget: Budget, patience: Budget | None) -> Searched:
-        return search(model, budget, seed, feasible_within=patience)
+        return search(model, budget, seed, start=start, feasible_within=patience)
 
-    if all(client.required for client in model.data.clients()):
+    if start is not None or all(client.required for client in model.data.clients()):
         return budgets.spend(whole, patience, from_nothing)
     cold = budgets.spend(whole.share(1 - BOLD_SHARE), patience, from_nothing)
     if not cold.bests:
@@ -118,10 +131,10 @@ def _searched(model: EngineModel, budgets: Budgets, seed: int, *, patient: bool)
     wanted = _all_wanted(model)
     rest = whole.less(cold.iterations)
     filled = budgets.spend(rest.share(0.3), None, lambda budget, _: search(model, budget, seed + 1, data=wanted))
-    start = None
+    full = None
     if filled.last is not None:
-        start = pyvrp.Solution(model.data, [_same_route(model, route) for route in filled.last.routes()])
-    bold = budgets.spend(rest.less(filled.iterations), None, lambda budget, _: search(model, budget, seed + 2, start=start))
+        full = pyvrp.Solution(model.data, [_same_route(model, route) for route in filled.last.routes()])
+    bold = budgets.spend(rest.less(filled.iterations), None, lambda budget, _: search(model, budget, seed + 2, start=full))
     cost = pyvrp.CostEvaluator([0.0] * model.data.num_load_dimensions, 0, 0)
     return Searched(
         sorted([*cold.bests, *bold.bests], key=cost.cost), cold.iterations + filled.iterations + bold.iterations, bold.last
@@ -153,37 +166,58 @@ def _same_route(model: EngineModel, route: pyvrp.Route) -> pyvrp.Route:
     return pyvrp.Route(model.data, activities, route.vehicle_type())
 
 
-def _routes(problem: Problem, model: EngineModel, found: pyvrp.Solution) -> list[PlannedRoute] | None:
+def _routes(problem: Problem, model: EngineModel, found: pyvrp.Solution, kept: Kept | None) -> list[PlannedRoute] | None:
     """The engine's routes with exact times; None when a truck's break or a rule that the engine cannot see does not fit."""
-    waiting: dict[int, list[Truck]] = {index: list(trucks) for index, trucks in enumerate(model.trucks)}
-    routes: list[PlannedRoute] = []
+    tours: dict[int, list[list[Stop | DisposalSite]]] = defaultdict(list)
     for route in found.routes():
         tour = _tour(model, route)
-        if not any(isinstance(item, Stop) for item in tour):
-            continue
-        truck = problem.truck_by_id[waiting[route.vehicle_type()].pop(0).truck_id]
-        stops = [item for item in tour if isinstance(item, Stop)]
-        if any(stop.trucks is not None and truck.truck_id not in stop.trucks for stop in stops):
-            return None
-        if truck.shift_stops is not None and len(stops) > truck.shift_stops:
-            return None
-        timed = timed_route(problem, truck, tour)
-        if timed is None:
-            return None
-        routes.append(timed)
+        if any(isinstance(item, Stop) for item in tour) or model.start_client(route.vehicle_type()) is not None:
+            tours[route.vehicle_type()].append(tour)
+    usual = truck_of_stop(kept.routes) if kept is not None else {}
+    routes: list[PlannedRoute] = []
+    for kind, same in tours.items():
+        names = [truck.truck_id for truck in model.trucks[kind]]
+        chosen = usual_trucks([_nodes(tour) for tour in same], names, usual) if kept is not None else names
+        for tour, name in zip(same, chosen, strict=False):
+            timed = _timed(problem, problem.truck_by_id[name], tour)
+            if timed is None:
+                return None
+            routes.append(timed)
     return routes
+
+
+def _nodes(tour: Sequence[Stop | DisposalSite]) -> list[str]:
+    return [item.node for item in tour if isinstance(item, Stop)]
+
+
+def _timed(problem: Problem, truck: Truck, tour: Sequence[Stop | DisposalSite]) -> PlannedRoute | None:
+    """A tour with times; None where it breaks a rule that the engine cannot see."""
+    stops = [item for item in tour if isinstance(item, Stop)]
+    done = 0 if truck.executed is None else len(truck.executed.stops)
+    if any(stop.why_barred(truck) is not None for stop in stops):
+        return None
+    if truck.shift_stops is not None and done + len(stops) > truck.shift_stops:
+        return None
+    return timed_route(problem, truck, tour)
 
 
 def _tour(model: EngineModel, route: pyvrp.Route) -> list[Stop | DisposalSite]:
     """Stops and disposal sites in order, the last disposal written out, no truck tipping nothing."""
     tour: list[Stop | DisposalSite] = []
+    loaded, place = False, 0
     for item in route.schedule():
         if item.is_client():
-            tour.extend(model.bundles[item.idx].stops)
-        elif item.idx in model.sites and tour and isinstance(tour[-1], Stop):
+            start = model.start_of(item.idx)
+            if start is not None:
+                loaded, place = start.is_loaded, start.place
+            else:
+                tour.extend(model.stops_of(item.idx))
+                loaded, place = True, model.stops_of(item.idx)[-1].place
+        elif item.idx in model.sites and loaded:
             tour.append(model.sites[item.idx])
-    if tour and isinstance(tour[-1], Stop):
-        tour.append(model.last_sites[route.vehicle_type()][tour[-1].place])
+            loaded = False
+    if loaded:
+        tour.append(model.last_sites[route.vehicle_type()][place])
     return tour
 
 
@@ -220,13 +254,13 @@ def _infeasible(problem: Problem, searched: Searched, model: EngineModel) -> Inf
     if last is None:
         return Infeasible("no plan was found: the search had no time to begin; give it more seconds", ())
     missing = tuple(
-        stop.node for item in last.unplanned() if item.is_client() for stop in model.bundles[item.idx].stops if stop.must_be_served
+        stop.node for item in last.unplanned() if item.is_client() for stop in model.stops_of(item.idx) if stop.must_be_served
     )
     over = [problem_route for problem_route in last.routes() if not problem_route.is_feasible()]
     late = sum(route.time_warp() for route in over)
     excess = sum(route.excess_load()[0] for route in over)
     stops = missing + tuple(
-        stop.node for route in over for item in route.schedule() if item.is_client() for stop in model.bundles[item.idx].stops
+        stop.node for route in over for item in route.schedule() if item.is_client() for stop in model.stops_of(item.idx)
     )
     needed = sum(1 for stop in problem.stops if stop.must_be_served)
     shown = ", ".join(stops[:10]) + (f" and {len(stops) - 10} more" if len(stops) > 10 else "")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from processors.routing.check import check
-from processors.routing.problem import BreakRule, Problem
+from processors.routing.problem import BreakRule, Executed, Problem
 from processors.routing.solve import Stopping, solve
 from tests.unit.routing.small_town import HOUR, make_problem, make_truck
 
@@ -148,3 +149,50 @@ def test_access_is_checked() -> None:
     plan = solve(open_to_all, Stopping(iterations=50)).to_json()
     plan["routes"][0]["truck_id"] = "t1"
     assert {failure.rule for failure in check(only_t2, plan)} == {"access"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "of_truck", "of_stop"),
+    [
+        ("fraction", {"fractions": ("glass",)}, {"fraction": "paper"}),
+        ("width", {"width_mm": 2550}, {"max_width_mm": 2300}),
+        ("street weight", {"weight_kg": 26_000}, {"max_weight_kg": 12_000}),
+    ],
+)
+def test_what_a_truck_or_a_street_allows_is_checked(rule: str, of_truck: dict[str, Any], of_stop: dict[str, Any]) -> None:
+    """The other truck may: the search sends that one, and the checker finds the first one in its place."""
+    trucks = [make_truck("t1", **of_truck), make_truck("t2", fixed_cost=50)]
+    strict = make_problem([(1, 0)], [100], trucks=trucks, stop_changes={0: of_stop})
+    plan = solve(strict, Stopping(iterations=50)).to_json()
+    assert plan["routes"][0]["truck_id"] == "t2"
+    plan["routes"][0]["truck_id"] = "t1"
+    assert {failure.rule for failure in check(strict, plan)} == {rule}
+
+
+def test_legal_interval_is_kept_and_checked() -> None:
+    due = {"required": False, "max_interval_days": 14, "days_since_collection": 12, "next_chance_days": 3}
+    later = due | {"days_since_collection": 11}
+    problem = make_problem([(1, 0), (2, 0)], [100, 100], stop_changes={0: due, 1: later})
+    plan = solve(problem, Stopping(iterations=50)).to_json()
+    assert (plan["routes"][0]["visits"][1]["node"], plan["unserved"]) == ("s0", ["s1"])
+    assert check(problem, plan) == []
+    nobody = plan | {"routes": [], "distance_m": 0, "unserved": ["s0", "s1"]}
+    assert {failure.rule for failure in check(problem, nobody)} == {"legal interval"}
+
+
+def test_executed_part_is_checked() -> None:
+    problem = make_problem([(1, 0), (2, 0)], [100, 100])
+    solution = solve(problem, Stopping(iterations=50))
+    done = Executed(visits=solution.routes[0].visits[:2])
+    on_the_road = replace(problem, trucks=(problem.trucks[0].model_copy(update={"executed": done}),))
+    stranded = replace(
+        problem,
+        trucks=(problem.trucks[0].model_copy(update={"executed": done.model_copy(update={"ends_here": True})}), make_truck("t2")),
+    )
+    plan = solution.to_json()
+    assert check(on_the_road, plan) == []
+    later = copy.deepcopy(plan)
+    later["routes"][0]["visits"][1]["departure_s"] += 1
+    assert "executed" in {failure.rule for failure in check(on_the_road, later)}
+    assert "executed" in {failure.rule for failure in check(on_the_road, plan | {"routes": []})}
+    assert "executed" in {failure.rule for failure in check(stranded, plan)}

@@ -1,1 +1,0 @@
-"""Alert rules for Prometheus; no code that runs."""
