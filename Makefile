@@ -9,7 +9,7 @@ CODE := api deploy experiments ingest models processors runtime simulators stads
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test demo check lint types imports unit test test-slow bench lock compose-secrets clean
+.PHONY: help setup setup-test demo check lint types imports unit test test-slow month bench lock compose-secrets clean
 
 help: ## what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -45,6 +45,9 @@ test: setup-test ## the whole suite on the real servers; says on which database 
 
 test-slow: setup-test ## what takes longer: many kills, large volumes
 	$(PYTEST) -m slow --ignore=tests/benchmarks --durations=15 || { status=$$?; [ $$status -eq 5 ] && echo "no test is marked slow"; }
+
+month: setup ## a month of a simulated city with every fault on, through real servers, compared with the truth
+	@exec $(BIN)/stadspuls simulated-month
 
 bench: setup-test ## throughput on this machine, printed beside a baseline of the same run
 	$(PYTEST) -q -s tests/benchmarks

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
-from api import containers, health, map_features, plans, problems, things
+from api import containers, forecast_scores, health, map_features, plans, problems, things
 from api.dependencies import Backend
 from models.domain.failures import StadspulsError
 
@@ -30,7 +30,7 @@ def make_application(backend: Backend) -> FastAPI:
     )
     application.state.backend = backend
     problems.install(application)
-    for part in (health, things, containers, plans, map_features):
+    for part in (health, things, containers, forecast_scores, plans, map_features):
         application.include_router(part.router, prefix="/v1")
     application.mount("/assets/leaflet", StaticFiles(directory=_leaflet_files()), name="leaflet")
     application.mount("/assets", StaticFiles(directory=PAGE), name="assets")

@@ -10,6 +10,8 @@ from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel
 
 from api.dependencies import BackendOf
+from models.domain.forecast import InflowForecast
+from models.fill_forecast.evidence import explained
 from models.fill_forecast.overlay import TimeToLevel, level_quantiles, time_to_level
 from models.sensor_kinds.container_fill import CONTAINER_FILL
 from storage.forecasts import current_forecast, emptyings
@@ -66,7 +68,9 @@ class FillForecast(BaseModel):
     forecaster: str
     forecaster_version: str
     data_grade: str
+    model_grade: str
     basis: str
+    explanation: str
     quantiles: list[float]
     points: list[ForecastPoint]
     time_to_80: ReachTime
@@ -129,13 +133,72 @@ async def forecast(
         forecaster=stored.forecaster,
         forecaster_version=stored.forecaster_version,
         data_grade=stored.data_grade,
+        model_grade=stored.model_grade,
         basis=stored.basis,
+        explanation=_explanation(stored, collections, backend.city.zone),
         quantiles=list(stored.quantiles),
         points=[start, *points],
         time_to_80=_reach(time_to_level(stored, 0.8, collections)),
         time_to_full=_reach(time_to_level(stored, 1.0, collections)),
         collections=collections,
     )
+
+
+class ForecastExplanation(BaseModel):
+    """What a forecast rests on. Rates are fractions of the capacity per day, `weekday_rates` begin with Monday, `members` are weights;
+    `model_grade` says what made it: full, partial (a member was missing), stale (not fitted for long) or fallback (its own past alone)."""
+
+    container_id: str
+    sentence: str
+    cutoff: datetime
+    last_good_level: float | None
+    last_good_at: datetime | None
+    rate_now_per_day: float | None
+    rate_usual_per_day: float | None
+    weekday_rates: list[float]
+    emptied_at: datetime | None
+    suspect_share: float | None
+    planned_collection: datetime | None
+    data_grade: str
+    forecaster: str
+    forecaster_version: str
+    model_grade: str
+    members: dict[str, float]
+
+
+@router.get("/containers/{container_id}/explanation")
+async def explanation(backend: BackendOf, container_id: str) -> ForecastExplanation:
+    """What the current forecast of a container rests on, as data and as one sentence."""
+    async with backend.connection() as connection:
+        stored = await current_forecast(connection, container_id)
+        planned = await _planned_collections(connection, container_id, backend.city.zone)
+    if stored is None:
+        raise HTTPException(404, f"There is no forecast for {container_id!r}: no such container, or no readings of it yet.")
+    coming = sorted(moment for moment in planned if moment > stored.cutoff)
+    found = stored.evidence
+    return ForecastExplanation(
+        container_id=container_id,
+        sentence=_explanation(stored, coming, backend.city.zone),
+        cutoff=stored.cutoff,
+        last_good_level=found.last_good_level if found else None,
+        last_good_at=found.last_good_at if found else None,
+        rate_now_per_day=found.rate_now_per_day if found else None,
+        rate_usual_per_day=found.rate_usual_per_day if found else None,
+        weekday_rates=list(found.weekday_rates) if found else [],
+        emptied_at=found.emptied_at if found else None,
+        suspect_share=found.suspect_share if found else None,
+        planned_collection=coming[0] if coming else None,
+        data_grade=stored.data_grade,
+        forecaster=stored.forecaster,
+        forecaster_version=stored.forecaster_version,
+        model_grade=stored.model_grade,
+        members=dict(found.members) if found else {},
+    )
+
+
+def _explanation(stored: InflowForecast, collections: list[datetime], zone: ZoneInfo) -> str:
+    planned = collections[0] if collections else None
+    return explained(stored, planned, f"{planned.astimezone(zone):%a %d %b %H:%M}" if planned else "")
 
 
 async def _planned_collections(connection: Any, container_id: str, zone: ZoneInfo) -> list[datetime]:

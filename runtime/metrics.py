@@ -64,6 +64,26 @@ FORECAST_SECONDS = Histogram(
     "Seconds to forecast one container.",
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1),
 )
+FORECASTS_BY_MODEL = Counter(
+    "stadspuls_forecasts_by_model_total",
+    "Forecasts made, by what made them: the full model, one that lacks a member, a stale one, or the fallback.",
+    ["model_grade"],
+)
+FORECAST_MODEL_REFUSED = Counter(
+    "stadspuls_forecast_model_refused_total", "Models that could not be loaded, by reason.", ["reason"]
+)
+FORECAST_MODEL_AGE = Gauge("stadspuls_forecast_model_age_days", "Days since the newest reading that the serving model learnt from.")
+FORECAST_REFITS = Counter("stadspuls_forecast_refits_total", "Models fitted, by what became of them.", ["outcome"])
+FORECASTS_SCORED = Counter("stadspuls_forecasts_scored_total", "Forecasts at one horizon whose truth has been read.")
+FORECAST_COVERAGE = Gauge(
+    "stadspuls_forecast_coverage", "Share of truths in the 80 % interval over four weeks, ties counted half.", ["fraction"]
+)
+FORECAST_PINBALL = Gauge(
+    "stadspuls_forecast_pinball",
+    "Mean pinball loss over four weeks, of the forecaster and of the baselines.",
+    ["fraction", "forecaster"],
+)
+FORECAST_CASES = Gauge("stadspuls_forecast_cases", "Cases that coverage and pinball loss are of.", ["fraction"])
 HINTS_COALESCED = Counter("stadspuls_hints_coalesced_total", "Hints that needed no forecast of their own.")
 PLANS_MADE = Counter("stadspuls_plans_made_total", "Plans made, by whether the independent check passed.", ["check"])
 PLAN_SECONDS = Histogram("stadspuls_plan_duration_seconds", "Seconds to make one plan.", buckets=(0.5, 1, 2.5, 5, 10, 30, 60, 120))

@@ -129,7 +129,7 @@ class TopicSettings(Settings):
 
 
 class ForecastSettings(Settings):
-    """How often `forecast` looks at a container, and how far back."""
+    """How often `forecast` looks at a container, how far back, and when it fits a new model."""
 
     forecast_sweep_seconds: float = Field(600, gt=0, description="Seconds between sweeps over all owned containers")
     forecast_coalesce_seconds: float = Field(
@@ -140,6 +140,23 @@ class ForecastSettings(Settings):
     )
     forecast_history_days: float = Field(90, ge=7, le=800, description="Days of readings that a forecast looks at")
     forecast_retry_seconds: float = Field(5, gt=0, description="Seconds to wait when the database is out of reach")
+    forecast_nightly_hour: int = Field(
+        3, ge=0, le=23, description="Local hour from which every container's forecast of the day is kept"
+    )
+    forecast_scoring_seconds: float = Field(
+        3600, gt=0, description="Seconds between looks at which kept forecasts have come true or not"
+    )
+    forecast_truth_wait_hours: float = Field(
+        6, ge=0, le=48, description="Hours that late readings are waited for before a forecast is scored"
+    )
+    forecast_refit_days: float = Field(
+        7,
+        ge=0,
+        description="Days after which a new model is fitted, in the three hours from the nightly hour on; 0: never by itself",
+    )
+    forecast_refit_containers: int = Field(300, ge=1, le=5000, description="Containers that a model learns from at most")
+    forecast_refit_history_days: float = Field(180, ge=30, le=800, description="Days of readings that a model learns from")
+    forecast_model_stale_days: float = Field(60, gt=0, description="A model whose data end longer ago says so with each forecast")
     forecast_instance: str = Field(
         "0",
         description="Which member of the consumer group this process is: each replica has its own, and is back after a restart "
@@ -197,7 +214,9 @@ class WhatIfSettings(Settings):
 
     whatif_cost_per_km: float = Field(1.6, ge=0, description="Euro per km of a truck")
     whatif_cost_per_h: float = Field(62, ge=0, description="Euro per hour of a truck with its crew")
-    whatif_co2_kg_per_km: float = Field(1.9, ge=0, description="Kilograms of CO2 per km: 60 l of diesel per 100 km, 3.2 kg per litre")
+    whatif_co2_kg_per_km: float = Field(
+        1.9, ge=0, description="Kilograms of CO2 per km: 60 l of diesel per 100 km, 3.2 kg per litre"
+    )
     whatif_weight_kg_per_l: float = Field(0.1, gt=0, description="Weight of a litre as it lies in a container")
 
 

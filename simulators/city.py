@@ -14,6 +14,7 @@ from models.domain.registry import FixedCollection
 from simulators.city_map import build_city_map
 from simulators.faults.swaps import Swap
 from simulators.fleet import make_fleet
+from simulators.measured_waste import MeasuredWaste
 from simulators.registered import SENSOR_SIMULATORS
 from simulators.registry_files import write_registry
 from simulators.sensor_simulator import HOUR_S, CitySizes, SensorSimulator, SimulationSpan, utc
@@ -36,7 +37,10 @@ class SimulatedCity:
 
     def new_simulators(self) -> Sequence[SensorSimulator]:
         """All sensors as they were before the first hour."""
-        return tuple(make(city_map=self.map, sizes=self.sizes, span=self.span, seed=self.seed) for make in SENSOR_SIMULATORS)
+        makers = [
+            MeasuredWaste if make is WasteSimulator and self.sizes.usage == "measured" else make for make in SENSOR_SIMULATORS
+        ]
+        return tuple(make(city_map=self.map, sizes=self.sizes, span=self.span, seed=self.seed) for make in makers)
 
     @property
     def history_ends_at(self) -> datetime:

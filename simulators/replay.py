@@ -21,8 +21,8 @@ from models.domain.failures import UserError
 from models.sensor_kinds.kind import SensorKind
 from simulators.broadcast import Sink
 from simulators.column_mapping import Condition, QuantityColumn, parse_condition, parse_quantity
+from simulators.lane import quantity_limits
 from simulators.local_times import LocalTimes
-from simulators.stream import quantity_limits
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
 _CLOCK_TOLERANCE = timedelta(minutes=5)

@@ -16,6 +16,7 @@ import numpy as np
 from models.domain.registry import ContainerGeometry, Thing
 from simulators.batch import Batch, Device
 from simulators.city_map import CityMap
+from simulators.usage import Usage
 
 HOUR_S = 3600
 CITY_ZONE = ZoneInfo("Europe/Amsterdam")
@@ -23,7 +24,8 @@ CITY_ZONE = ZoneInfo("Europe/Amsterdam")
 
 @dataclass(frozen=True, slots=True)
 class CitySizes:
-    """How many things the city has and for how many days back each kind has a history."""
+    """How many things the city has, for how many days back each kind has a history, and how its containers are used
+    (`simulators.usage`)."""
 
     containers: int = 600
     traffic_counters: int = 60
@@ -33,6 +35,7 @@ class CitySizes:
     traffic_days: float = 14
     bridge_days: float = 2
     transformer_days: float = 7
+    usage: Usage = "planned"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
+import orjson
 
 from models.domain.forecast import Emptying, InflowForecast
 
@@ -25,6 +26,8 @@ _COLUMNS = (
     "quantiles",
     "horizon_hours",
     "inflow_quantiles",
+    "model_grade",
+    "evidence",
 )
 _NAMES = ", ".join(_COLUMNS)
 _PARAMETERS = ", ".join(f"${number}" for number in range(1, len(_COLUMNS) + 1))
@@ -49,10 +52,14 @@ async def replace_current_forecasts(connection: asyncpg.Connection, forecasts: S
 
 async def keep_forecast(connection: asyncpg.Connection, forecast: InflowForecast, kept_for: str = "nightly") -> None:
     """Keeps a forecast for good: `kept_for` says why ("nightly", "plan"). Keeping the same again changes nothing."""
-    await connection.execute(
+    await keep_forecasts(connection, [forecast], kept_for)
+
+
+async def keep_forecasts(connection: asyncpg.Connection, forecasts: Sequence[InflowForecast], kept_for: str = "nightly") -> None:
+    """The same for many, in one pipelined round trip."""
+    await connection.executemany(
         f"INSERT INTO forecast_kept ({_NAMES}, kept_for) VALUES ({_PARAMETERS}, ${len(_COLUMNS) + 1}) ON CONFLICT DO NOTHING",
-        *_row(forecast),
-        kept_for,
+        [[*_row(forecast), kept_for] for forecast in forecasts],
     )
 
 
@@ -78,6 +85,36 @@ async def kept_forecasts(
         until,
     )
     return [_forecast(row) for row in rows]
+
+
+async def kept_forecasts_of(
+    connection: asyncpg.Connection, container_ids: Sequence[str], *, since: datetime, until: datetime, kept_for: str = "nightly"
+) -> list[InflowForecast]:
+    """The same of some containers only."""
+    rows = await connection.fetch(
+        f"SELECT {_NAMES} FROM forecast_kept WHERE container_id = ANY ($4) AND kept_for = $1 AND cutoff >= $2 AND cutoff < $3 "
+        "ORDER BY container_id, cutoff",
+        kept_for,
+        since,
+        until,
+        list(container_ids),
+    )
+    return [_forecast(row) for row in rows]
+
+
+async def containers_not_kept(connection: asyncpg.Connection, *, since: datetime, kept_for: str = "nightly") -> list[str]:
+    """Containers that have ever been read and of which no forecast with a later cutoff is kept: what a nightly run still has to do."""
+    rows = await connection.fetch(
+        """
+        SELECT DISTINCT latest.thing_id FROM container_fill_latest AS latest JOIN thing USING (thing_id)
+        WHERE NOT EXISTS (
+            SELECT FROM forecast_kept WHERE container_id = latest.thing_id AND cutoff >= $1 AND kept_for = $2
+        )
+        """,
+        since,
+        kept_for,
+    )
+    return [row["thing_id"] for row in rows]
 
 
 async def replace_emptyings(connection: asyncpg.Connection, container_id: str, since: datetime, found: Sequence[Emptying]) -> None:
@@ -111,8 +148,10 @@ def _row(forecast: InflowForecast) -> list[Any]:
     values = {name: getattr(forecast, name) for name in _COLUMNS}
     # asyncpg takes a tuple inside an array for a composite value.
     values["inflow_quantiles"] = [list(row) for row in forecast.inflow_quantiles]
+    values["evidence"] = forecast.evidence.model_dump_json() if forecast.evidence else None
     return list(values.values())
 
 
 def _forecast(row: asyncpg.Record) -> InflowForecast:
-    return InflowForecast.model_validate(dict(row))
+    evidence = row["evidence"]
+    return InflowForecast.model_validate({**row, "evidence": orjson.loads(evidence) if evidence else None})

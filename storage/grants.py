@@ -25,7 +25,15 @@ _TABLES: dict[str, dict[str, str]] = {
         "dead_letter_source": _CHANGE,
         "ledger": _CHANGE,
     },
-    "forecast": {"forecast_current": _REPLACE, "forecast_kept": _APPEND, "emptying": _REPLACE},
+    "forecast": {
+        "forecast_current": _REPLACE,
+        "forecast_kept": _APPEND,
+        "emptying": _REPLACE,
+        "forecast_model": _APPEND,
+        "forecast_model_taken": _APPEND,
+        "forecast_outcome": _APPEND,
+        "forecast_score": _CHANGE,
+    },
     "plan": {
         "plan": _APPEND,
         "plan_decision": _APPEND,

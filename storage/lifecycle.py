@@ -47,6 +47,15 @@ class Lifecycle:
             KeptTable("dead_letter", "first_seen", timedelta(days=30), "Dead letters with their bytes"),
             KeptTable("dead_letter_source", "day", timedelta(days=30), "Counts of dead letters per source"),
             KeptTable("forecast_kept", "known_at", decisions, "Forecasts that decisions used"),
+            KeptTable("forecast_outcome", "target_at", timedelta(days=120), "How single forecasts turned out"),
+            KeptTable("forecast_score", "target_day", self.rollups, "Scores of forecasts per day"),
+            KeptTable(
+                "forecast_model",
+                "made_at",
+                timedelta(days=180),
+                "Forecast models that were never taken",
+                "NOT EXISTS (SELECT FROM forecast_model_taken AS taken WHERE taken.version = forecast_model.version)",
+            ),
             KeptTable("plan_request", "asked_at", decisions, "Plans asked for", "answered_at IS NOT NULL"),
             KeptTable("plan", "made_at", decisions, "Collection plans with their decisions"),
             KeptTable(

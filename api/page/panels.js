@@ -1,6 +1,6 @@
 // What stands in the three panels beside the map. Each function takes data and gives HTML.
 import { levelChart } from "./chart.js";
-import { QUANTITIES, STATES, age, clock, day, escape, hours, kilometres, moment, number, percent } from "./text.js";
+import { MODEL_GRADES, QUANTITIES, STATES, age, clock, day, escape, hours, kilometres, moment, number, percent } from "./text.js";
 
 export function cityPanel(health, things) {
   const containers = things.filter((thing) => thing.thing_type === "container");
@@ -35,7 +35,8 @@ export function containerPanel(thing, history, forecast, decision) {
     <p>${escape(thing.fraction)}, ${number(thing.capacity_l)} l, ${escape(thing.district)} · <span class="dot state-${thing.state}"></span>${STATES[thing.state]}</p>
     <div class="figures">${figure(percent(thing.values.fill_ratio), `level, read ${age(thing.age_s)}`)}${figure(forecast ? until(forecast.time_to_80, thing) : "–", "expected at 80 %")}</div>
     ${chart}
-    ${forecast ? `<p class="grade-${escape(forecast.data_grade)}">Data: ${escape(forecast.data_grade)}</p><p>${escape(forecast.basis)}</p>
+    ${forecast ? `<p class="grade-${escape(forecast.data_grade)}">Data: ${escape(forecast.data_grade)}</p><p class="explanation">${escape(forecast.explanation)}</p>
+      <p class="hint">Forecaster: ${escape(forecast.forecaster)} ${escape(forecast.forecaster_version)} (${escape(MODEL_GRADES[forecast.model_grade] ?? forecast.model_grade)})</p>
       <table>${row("80 % full", range(forecast.time_to_80))}${row("full", range(forecast.time_to_full))}</table>
       ${forecast.collections.length ? `<p class="hint">with the planned collection of ${moment(forecast.collections[0])} taken into account</p>` : ""}` : `<p class="hint">No forecast yet.</p>`}
     ${decision ? `<h2>Plan of ${day(decision.plan_date)}: ${decision.collected ? `collected by ${escape(decision.truck_id)}` : "not collected"}</h2>

@@ -38,6 +38,11 @@ export const STATES = {
   silent: "silent", no_data: "no reading yet",
 };
 
+export const MODEL_GRADES = {
+  full: "the fitted model", partial: "the fitted model lacks a member", stale: "the model has not been fitted for long",
+  fallback: "no fitted model serves: its own past alone",
+};
+
 export const QUANTITIES = {
   fill_ratio: ["level", percent], reported_fill_ratio: ["level as reported", percent],
   distance_mm: ["distance to the waste", (v) => `${Math.round(v)} mm`], deposit_count: ["deposits", number],

@@ -67,6 +67,7 @@ def server_files(passwords: Mapping[str, str]) -> dict[str, str]:
         "postgres/superuser.password": passwords[f"database/{SUPERUSER}"],
         "postgres/roles.sql": roles_sql(passwords),
         "prometheus/prometheus.yml": prometheus_server.configuration({name: f"{name}:{METRICS_PORT}" for name in SERVICES}),
+        **{f"prometheus/{name}": text for name, text in prometheus_server.rule_files().items()},
     }
 
 

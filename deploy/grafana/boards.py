@@ -91,6 +91,32 @@ WASTE = Board(
               "SELECT date_trunc('day', emptied_before) AS time, count(*) AS emptyings, avg(level_before) AS level_before FROM emptying "
               "WHERE $__timeFilter(emptied_before) GROUP BY 1 ORDER BY 1",
               "As seen in the signal, and how full the containers were.", format="time_series", width=12),
+        Panel("Pinball loss by day", "timeseries",
+              "SELECT target_day::timestamptz AS time, 100 * sum(pinball * cases) / sum(cases) AS forecaster, "
+              "100 * sum(usual_rate_pinball * cases) / sum(cases) AS usual_rate, 100 * sum(weekday_pinball * cases) / sum(cases) AS weekday_pattern "
+              "FROM forecast_score WHERE $__timeFilter(target_day::timestamptz) GROUP BY target_day ORDER BY target_day",
+              "Forecasts whose truth was read that day, in points; lower is better. A baseline under the forecaster is an alert.",
+              format="time_series", width=8),
+        Panel("What the 80 % interval covered", "timeseries",
+              "SELECT target_day::timestamptz AS time, fraction AS metric, sum(coverage * cases) / sum(cases) AS coverage FROM forecast_score "
+              "WHERE $__timeFilter(target_day::timestamptz) GROUP BY target_day, fraction ORDER BY target_day",
+              "Should be 80 %; outside 75 to 85 % over four weeks is an alert. Ties count half.", format="time_series", unit="percentunit", width=8),
+        Panel("Forecasts by what made them", "piechart",
+              "SELECT model_grade, count(*) AS forecasts FROM forecast_current GROUP BY model_grade ORDER BY model_grade",
+              "full: the fitted model; partial: it lacks a member; stale: not fitted for long; fallback: the container's own past alone.", width=8),
+        Panel("Scores of four weeks by fraction and horizon", "table",
+              "SELECT fraction, horizon_hours, sum(cases) AS cases, 100 * sum(absolute_error * cases) / sum(cases) AS mae, "
+              "100 * sum(pinball * cases) / sum(cases) AS pinball, 100 * sum(usual_rate_pinball * cases) / sum(cases) AS usual_rate, "
+              "100 * sum(weekday_pinball * cases) / sum(cases) AS weekday_pattern, 100 * sum(coverage * cases) / sum(cases) AS coverage_percent, "
+              "100 * sum(width * cases) / sum(cases) AS width FROM forecast_score WHERE target_day > now() - interval '28 days' "
+              "GROUP BY fraction, horizon_hours ORDER BY fraction, horizon_hours",
+              "In points (per cent of full), beside what a planner would use instead.", width=12, height=10),
+        Panel("Scores of four weeks by district", "table",
+              "SELECT district, sum(cases) AS cases, 100 * sum(pinball * cases) / sum(cases) AS pinball, "
+              "100 * sum(usual_rate_pinball * cases) / sum(cases) AS usual_rate, 100 * sum(weekday_pinball * cases) / sum(cases) AS weekday_pattern, "
+              "100 * sum(coverage * cases) / sum(cases) AS coverage_percent, 100 * sum(width * cases) / sum(cases) AS width "
+              "FROM forecast_score WHERE target_day > now() - interval '28 days' GROUP BY district ORDER BY pinball DESC",
+              "The same, the district with the largest loss first.", width=12, height=10),
         Panel("Plans beside the fixed schedule", "table",
               "SELECT plan_date, fraction, revision, truck_count, fixed_truck_count, stop_count, fixed_stop_count, distance_m / 1000.0 AS km, "
               "fixed_distance_m / 1000.0 AS fixed_km, cardinality(check_failures) AS check_failures FROM plan AS newest "

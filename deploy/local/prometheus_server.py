@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from deploy.local.layout import RunDirectory
 from deploy.local.ports import LOOPBACK
@@ -10,6 +11,8 @@ from deploy.local.processes import ProcessSpec, replace_file
 
 SCRAPE_INTERVAL = "5s"
 RETENTION = "15d"
+RULES = Path(__file__).parent.parent / "prometheus"
+"""Where the alert rules stand, each file a topic."""
 
 
 def prepare(run: RunDirectory, program: str, port: int, metrics_ports: Mapping[str, int]) -> ProcessSpec:
@@ -20,6 +23,8 @@ def prepare(run: RunDirectory, program: str, port: int, metrics_ports: Mapping[s
         configuration({service: f"{LOOPBACK}:{port}" for service, port in metrics_ports.items()}),
         owner=run.account,
     )
+    for name, text in rule_files().items():
+        replace_file(folder / name, text, owner=run.account)
     uid, gid = run.account or (None, None)
     return ProcessSpec(
         name="prometheus",
@@ -40,11 +45,16 @@ def prepare(run: RunDirectory, program: str, port: int, metrics_ports: Mapping[s
     )
 
 
+def rule_files() -> dict[str, str]:
+    """Name → text of the files that the configuration's `rule_files` takes in."""
+    return {f"rules-{path.name}": path.read_text(encoding="utf-8") for path in sorted(RULES.glob("*_alerts.yml"))}
+
+
 def configuration(addresses: Mapping[str, str]) -> str:
     """One scrape job, a target per service, the service's name as its label."""
     targets = "".join(
         f"      - targets: ['{address}']\n        labels: {{service: '{service}'}}\n"
         for service, address in sorted(addresses.items())
     )
-    head = f"global:\n  scrape_interval: {SCRAPE_INTERVAL}\n"
+    head = f"global:\n  scrape_interval: {SCRAPE_INTERVAL}\nrule_files: ['rules-*.yml']\n"
     return f"{head}scrape_configs:\n  - job_name: stadspuls\n    static_configs:\n{targets}" if targets else head

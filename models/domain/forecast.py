@@ -6,6 +6,23 @@ from __future__ import annotations
 from models.domain.reading import UtcDatetime
 from models.domain.registry import DomainType
 
+FULL_MODEL, PARTIAL, STALE_MODEL, FALLBACK = "full", "partial", "stale", "fallback"
+
+
+class ForecastEvidence(DomainType):
+    """What a forecast rests on, as data. Rates are fractions of the capacity per day; `weekday_rates` begin with Monday (UTC days);
+    `members` are the mean weights of what was averaged."""
+
+    last_good_level: float
+    last_good_at: UtcDatetime
+    rate_now_per_day: float
+    rate_usual_per_day: float
+    weekday_rates: tuple[float, ...]
+    emptied_at: UtcDatetime | None
+    suspect_share: float
+    days_of_data: float
+    members: dict[str, float]
+
 
 class InflowForecast(DomainType):
     """Cumulative inflow of one container after `cutoff`, as fractions of its capacity (0.5 = half a container).
@@ -13,7 +30,9 @@ class InflowForecast(DomainType):
     `inflow_quantiles[q][h]` is the quantile `quantiles[q]` of what flows in between the cutoff and `cutoff + horizon_hours[h]`.
     Rows do not cross and do not fall with time. `level_at_cutoff` is the robust level then, `level_observed_at` when it was
     last read. `data_grade` is "good", "doubtful" or "stale"; `basis` is one sentence on what the forecast rests on.
-    `level_after_emptying` is what collections of this container usually leave behind.
+    `level_after_emptying` is what collections of this container usually leave behind. `model_grade` says by what it was made: "full"
+    (the served model with all its members), "partial" (a member was missing), "stale" (the served model has not been fitted for
+    long) or "fallback" (the container's own past alone, because no model could serve).
     """
 
     container_id: str
@@ -29,6 +48,8 @@ class InflowForecast(DomainType):
     data_grade: str
     basis: str
     level_after_emptying: float = 0.0
+    model_grade: str = FALLBACK
+    evidence: ForecastEvidence | None = None
 
 
 class Emptying(DomainType):

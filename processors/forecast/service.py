@@ -3,31 +3,37 @@
 Hints come from Kafka's `things.changed`. They are only hints: read from the end of the log, never committed, allowed to be lost. What
 is true is read from the database, and the sweep (at start, after a rebalance, then every ten minutes) forecasts whatever
 has newer readings than its forecast, or a forecast that has grown old. One task does both, so that no thing is forecast twice
-at a time.
+at a time. Once a night every forecast is kept; kept ones are scored when their truth was read; a new model is fitted now and then, apart.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
-from models.domain.failures import TransientError, UserError
+from models.domain.failures import StadspulsError, TransientError, UserError
 from processors.forecast.coalescing import CoalescedHints
+from processors.forecast.nightly import nightly_since, refit_due
 from processors.forecast.ownership import Ownership
+from processors.forecast.refit import refit
+from processors.forecast.scoring import ForecastScorer
 from processors.forecast.worker import CHUNK, ForecastWorker
 from runtime import logs, metrics
 from runtime.kafka import make_admin, make_consumer
 from runtime.postgres import open_pool
 from runtime.service import ServiceContext
-from runtime.settings import DatabaseSettings, ForecastSettings, KafkaSettings
+from runtime.settings import CitySettings, DatabaseSettings, ForecastSettings, KafkaSettings
 from storage.fill_histories import containers_with_news
+from storage.forecast_models import newest_fit
+from storage.forecasts import containers_not_kept
 from storage.schema import check_schema
 
 GROUP = "forecast"
@@ -49,13 +55,13 @@ async def main(context: ServiceContext) -> None:
     )
     try:
         partitions = await _partition_count(kafka, context.name)
-        service = ForecastService(context, settings, pool, Ownership(partitions))
+        service = ForecastService(context, settings, pool, Ownership(partitions), context.settings(CitySettings).zone)
         consumer.subscribe([kafka.kafka_topic_changed], listener=_Assignment(consumer, service))
         await consumer.start()
         reading = asyncio.create_task(service.read_hints(consumer))
         working = asyncio.create_task(service.work())
         done, pending = await asyncio.wait({reading, working}, return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
+        for task in (*pending, *service.background()):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
@@ -69,13 +75,21 @@ async def main(context: ServiceContext) -> None:
 class ForecastService:
     """The two tasks of a member: one gathers hints, one forecasts what is due."""
 
-    def __init__(self, context: ServiceContext, settings: ForecastSettings, pool: asyncpg.Pool, ownership: Ownership) -> None:
+    def __init__(
+        self, context: ServiceContext, settings: ForecastSettings, pool: asyncpg.Pool, ownership: Ownership, zone: ZoneInfo
+    ) -> None:
         self._context = context
+        self._zone = zone
         self._settings = settings
         self._pool = pool
         self._ownership = ownership
         self._hints = CoalescedHints(settings.forecast_coalesce_seconds)
-        self._worker = ForecastWorker(pool, history_days=settings.forecast_history_days)
+        self._worker = ForecastWorker(
+            pool, history_days=settings.forecast_history_days, model_stale_days=settings.forecast_model_stale_days
+        )
+        self._scorer = ForecastScorer(pool, truth_wait_hours=settings.forecast_truth_wait_hours)
+        self._next_scoring: datetime | None = None
+        self._refit: asyncio.Task[None] | None = None
         self._sweep_now = asyncio.Event()
         self._log = logs.get_logger()
 
@@ -122,29 +136,74 @@ class ForecastService:
                 await asyncio.wait_for(self._context.stop.wait(), 0.5)
 
     async def sweep(self) -> int:
-        """Forecasts every owned container that has newer readings than its forecast, or an old forecast; says how many."""
+        """Forecasts every owned container that has newer readings than its forecast, or an old forecast, or none kept tonight; scores what
+        has ended; says how many forecasts were made."""
         now, began = self._context.clock.now(), self._context.wall.now()
         oldest = now - timedelta(seconds=self._settings.forecast_refresh_seconds)
+        night = nightly_since(now, self._zone, self._settings.forecast_nightly_hour)
         async with self._pool.acquire() as connection:
             every = await containers_with_news(connection, forecast_before=now)
             news = set(await containers_with_news(connection, forecast_before=oldest))
+            keep = set(await containers_not_kept(connection, since=night))
+            newest_model = await newest_fit(connection)
         owned = [container for container in every if self._ownership.owns(container)]
         await self._worker.fit(owned, now, self._known_at())
-        made = await self._forecast([container for container in owned if container in news])
+        made = await self._forecast([container for container in owned if container in news or container in keep], keep)
+        scored = await self._score(owned, now)
+        self._begin_refit(now, newest_model)
         self._log.info(
-            "swept", owned=len(owned), forecast=made, seconds=round((self._context.wall.now() - began).total_seconds(), 2)
+            "swept",
+            owned=len(owned),
+            forecast=made,
+            scored=scored,
+            seconds=round((self._context.wall.now() - began).total_seconds(), 2),
         )
         return made
+
+    def background(self) -> list[asyncio.Task[None]]:
+        """What goes on beside the two tasks: a refit, or nothing."""
+        return [self._refit] if self._refit is not None else []
+
+    async def _score(self, owned: Sequence[str], now: datetime) -> int:
+        if self._next_scoring is not None and now < self._next_scoring:
+            return 0
+        scored = await self._scorer.score(owned, now)
+        self._next_scoring = now + timedelta(seconds=self._settings.forecast_scoring_seconds)
+        return scored
+
+    def _begin_refit(self, now: datetime, newest_model: datetime | None) -> None:
+        settings = self._settings
+        due = refit_due(
+            now, newest_model, zone=self._zone, hour=settings.forecast_nightly_hour, refit_days=settings.forecast_refit_days
+        )
+        if due and self._ownership.assigned and (self._refit is None or self._refit.done()):
+            self._refit = asyncio.create_task(self._refit_once(now))
+
+    async def _refit_once(self, now: datetime) -> None:
+        """A refit that fails is told and counted; the model that serves goes on, and the next night tries again."""
+        try:
+            await refit(
+                self._pool,
+                now=now,
+                known_at=self._known_at(),
+                containers=self._settings.forecast_refit_containers,
+                history_days=self._settings.forecast_refit_history_days,
+                taken_by="schedule",
+            )
+            self._sweep_now.set()
+        except StadspulsError as error:
+            metrics.FORECAST_REFITS.labels("failed").inc()
+            self._log.warning("refit_postponed", reason=str(error))
 
     def _known_at(self) -> datetime:
         """Until when readings may have come in: by the wall clock, which stamps them, even where a simulated city's time lags."""
         return self._context.wall.now()
 
-    async def _forecast(self, container_ids: list[str]) -> int:
+    async def _forecast(self, container_ids: list[str], keep: Collection[str] = ()) -> int:
         now = self._context.clock.now()
         if not self._worker.is_fitted:
             await self._worker.fit(container_ids, now, self._known_at())
-        made = await self._worker.forecast(container_ids, now, self._known_at())
+        made = await self._worker.forecast(container_ids, now, self._known_at(), keep=keep)
         self._hints.forecast(container_ids, now)
         return len(made)
 

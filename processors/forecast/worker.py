@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,9 +19,10 @@ from models.fill_forecast.emptyings import as_domain
 from models.fill_forecast.forecaster import FittedForecaster
 from models.fill_forecast.history import History
 from models.fill_forecast.inflow import inflow_curve
+from processors.forecast.serving import ServingModel
 from runtime import metrics
 from storage.fill_histories import fill_histories
-from storage.forecasts import replace_current_forecasts, replace_emptyings
+from storage.forecasts import keep_forecasts, replace_current_forecasts, replace_emptyings
 
 CHUNK = 200
 """Containers read, computed and written together: bounds memory (200 × 60 days of hours are 7 MB) and transaction length."""
@@ -39,19 +40,27 @@ class Computed:
 
 
 class ForecastWorker:
-    """Knows the database and the fitted forecaster. One task at a time may call it."""
+    """Knows the database and what serves: the model that was taken or, without one, the containers' own past. One task at a time may
+    call it."""
 
-    def __init__(self, pool: asyncpg.Pool, *, history_days: float) -> None:
+    def __init__(self, pool: asyncpg.Pool, *, history_days: float, model_stale_days: float = 60.0) -> None:
         self._pool = pool
         self._history = timedelta(days=history_days)
+        self._serving = ServingModel(stale_days=model_stale_days)
         self._fitted: FittedForecaster | None = None
 
     @property
     def is_fitted(self) -> bool:
-        return self._fitted is not None
+        return self._fitted is not None or self._serving.model is not None
 
     async def fit(self, container_ids: Sequence[str], cutoff: datetime, known_at: datetime) -> None:
-        """Learns the fractions' distributions from a sample of the given containers."""
+        """Loads the model that serves. Where none can, for this cutoff, learns the fractions' distributions from a sample of the given
+        containers."""
+        async with self._pool.acquire() as connection:
+            await self._serving.refresh(connection)
+        model = self._serving.model
+        if model is not None and model.description.data_until <= cutoff:
+            return
         sample = container_ids[:: max(1, len(container_ids) // _FIT_SAMPLE)]
         histories: list[History] = []
         for chunk in _chunks(sample):
@@ -60,17 +69,20 @@ class ForecastWorker:
             lambda: EmpiricalInflow().fit(histories, cutoff=cutoff.timestamp(), known_at=known_at.timestamp())
         )
 
-    async def forecast(self, container_ids: Sequence[str], cutoff: datetime, known_at: datetime) -> list[InflowForecast]:
-        """Makes forecasts of what is observed by `cutoff` and stored by `known_at`, and stores them as the current ones; containers
-        without any reading get none."""
+    async def forecast(
+        self, container_ids: Sequence[str], cutoff: datetime, known_at: datetime, *, keep: Collection[str] = ()
+    ) -> list[InflowForecast]:
+        """Makes forecasts of what is observed by `cutoff` and stored by `known_at`, and stores them as the current ones, those of `keep` as
+        the night's kept ones too; containers without any reading get none."""
         made: list[InflowForecast] = []
         for chunk in _chunks(container_ids):
             started = time.perf_counter()
             computed = await self._computed(chunk, cutoff, known_at)
             seconds = (time.perf_counter() - started) / max(1, len(computed))
-            await self._write(computed, cutoff)
+            await self._write(computed, cutoff, keep)
             for item in computed:
                 metrics.FORECASTS_MADE.labels(item.forecast.data_grade).inc()
+                metrics.FORECASTS_BY_MODEL.labels(item.forecast.model_grade).inc()
                 metrics.FORECAST_SECONDS.observe(seconds)
             made.extend(item.forecast for item in computed)
         return made
@@ -83,25 +95,27 @@ class ForecastWorker:
         return made
 
     async def _computed(self, container_ids: Sequence[str], cutoff: datetime, known_at: datetime) -> list[Computed]:
-        if self._fitted is None:
-            raise RuntimeError("fit comes before forecast")
-        return await asyncio.to_thread(_compute, self._fitted, await self._read(container_ids, cutoff), cutoff, known_at)
+        histories = await self._read(container_ids, cutoff)
+        return await asyncio.to_thread(_compute, self._serving, self._fitted, histories, cutoff, known_at)
 
     async def _read(self, container_ids: Sequence[str], now: datetime) -> list[History]:
         async with self._pool.acquire() as connection:
             return await fill_histories(connection, container_ids, now - self._history, now)
 
-    async def _write(self, computed: Sequence[Computed], now: datetime) -> None:
+    async def _write(self, computed: Sequence[Computed], now: datetime, keep: Collection[str]) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
             await replace_current_forecasts(connection, [item.forecast for item in computed])
+            await keep_forecasts(connection, [item.forecast for item in computed if item.forecast.container_id in keep])
             for item in computed:
                 await replace_emptyings(connection, item.forecast.container_id, now - self._history, item.emptyings)
 
 
-def _compute(fitted: FittedForecaster, histories: Sequence[History], cutoff: datetime, known_at: datetime) -> list[Computed]:
+def _compute(
+    serving: ServingModel, own_past: FittedForecaster | None, histories: Sequence[History], cutoff: datetime, known_at: datetime
+) -> list[Computed]:
     computed = []
-    for history in histories:
-        forecast = fitted.forecast(history, cutoff=cutoff.timestamp(), known_at=known_at.timestamp())
+    made = serving.forecast(own_past, histories, cutoff=cutoff, known_at=known_at)
+    for history, forecast in zip(histories, made, strict=True):
         if forecast is not None:
             curve = inflow_curve(history)
             computed.append(Computed(forecast, as_domain(history.container_id, curve.times, curve.emptyings)))

@@ -15,6 +15,7 @@ from stadspuls.commands import (
     developer,
     forecast,
     ledger,
+    model,
     plan,
     registry,
     replay,
@@ -22,6 +23,7 @@ from stadspuls.commands import (
     simulate,
     stack,
     topics,
+    truth,
     whatif,
 )
 
@@ -34,6 +36,7 @@ COMMAND_GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
     developer.add_verbs,
     forecast.add_verbs,
     ledger.add_verbs,
+    model.add_verbs,
     plan.add_verbs,
     registry.add_verbs,
     replay.add_verbs,
@@ -42,4 +45,5 @@ COMMAND_GROUPS: tuple[Callable[[typer.Typer], None], ...] = (
     stack.add_verbs,
     topics.add_verbs,
     whatif.add_verbs,
+    truth.add_verbs,
 )

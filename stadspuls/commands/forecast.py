@@ -1,21 +1,78 @@
-"""`stadspuls forecast`: how full containers are, when they will be full, and how sure that is."""
+"""`stadspuls forecast`: how full containers are, when they will be full, and how sure that is; `stadspuls forecast scores`: how right it was."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from models.domain.forecast import InflowForecast
+    from models.domain.forecast_score import ForecastScore
 
 
-def add_verbs(app: typer.Typer) -> None:
-    app.command("forecast")(forecast)
+class _ContainersUnlessAVerb(TyperGroup):
+    """`stadspuls forecast c-0001` means `stadspuls forecast show c-0001`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and args[0] != "--help"):
+            args = ["show", *args]
+        return super().parse_args(ctx, args)
 
 
+app = typer.Typer(
+    cls=_ContainersUnlessAVerb,
+    help="How full containers are, when they will be full and how sure that is; `scores` says how right it was. Without a verb: show.",
+)
+
+
+def add_verbs(parent: typer.Typer) -> None:
+    parent.add_typer(app, name="forecast")
+
+
+@app.command("scores")
+def scores(
+    days: Annotated[int, typer.Option("--days", min=1, help="Forecasts whose target lies in the last so many days")] = 28,
+    by: Annotated[
+        str,
+        typer.Option("--by", help="Told apart by these, comma separated: fraction, horizon, district, model; none: all together"),
+    ] = "fraction,horizon",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table")] = False,
+) -> None:
+    """How kept forecasts turned out: error, pinball loss beside the baselines, coverage and width of the 80 % interval, in points.
+
+    Example: stadspuls forecast scores --days 14 --by fraction,district
+    """
+    import asyncio
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from stadspuls import forecast_score_view
+
+    found = asyncio.run(_scores(days, _keys(by)))
+    if as_json:
+        import orjson
+
+        print(orjson.dumps([item.model_dump(mode="json") for item in found], option=orjson.OPT_INDENT_2).decode())
+        return
+    if not found:
+        print(
+            f"No forecast of the last {days} days has been scored yet: forecasts are kept nightly and scored when their truth was read."
+        )
+        return
+    table = Table(*forecast_score_view.HEADINGS)
+    for item in found:
+        table.add_row(*forecast_score_view.as_row(item))
+    Console().print(table)
+    for sentence in forecast_score_view.remarks(found):
+        print(sentence)
+
+
+@app.command("show")
 def forecast(
     containers: Annotated[list[str] | None, typer.Argument(metavar="[CONTAINER]...", help="Container ids; none means all")] = None,
     at: Annotated[str, typer.Option("--at", help="Forecast from what was observed by then, like 2026-11-22T10:00+01:00")] = "",
@@ -65,6 +122,38 @@ def _print(found: list[InflowForecast], *, as_json: bool, detailed: bool) -> Non
     for view in views:
         table.add_row(*forecast_view.as_row(view, zone))
     Console().print(table)
+
+
+_KEYS = {
+    "fraction": ("fraction",),
+    "horizon": ("horizon_hours",),
+    "district": ("district",),
+    "model": ("forecaster", "forecaster_version"),
+}
+
+
+def _keys(by: str) -> list[str]:
+    from models.domain.failures import UserError
+
+    asked = [part.strip() for part in by.split(",") if part.strip()]
+    unknown = [part for part in asked if part not in _KEYS]
+    if unknown:
+        raise UserError(f"--by {', '.join(unknown)}: scores are told apart by {', '.join(_KEYS)}")
+    return [key for part in asked for key in _KEYS[part]]
+
+
+async def _scores(days: int, apart: list[str]) -> list[ForecastScore]:
+    from datetime import UTC, datetime, timedelta
+
+    from runtime.city_clock import CityClock
+    from runtime.postgres import connected
+    from runtime.settings import CitySettings, DatabaseSettings, load
+    from storage.forecast_scores import forecast_scores
+
+    clock_file = load(CitySettings, "operator").city_clock_file
+    today = (CityClock(clock_file).now() if clock_file else datetime.now(UTC)).astimezone(UTC).date()
+    async with connected(load(DatabaseSettings, "operator"), application_name="stadspuls-forecast") as connection:
+        return await forecast_scores(connection, since=today - timedelta(days=days), until=today + timedelta(days=1), apart=apart)
 
 
 async def _forecasts(containers: list[str], cutoff: datetime | None, refresh: bool) -> list[InflowForecast]:

@@ -29,6 +29,10 @@ def simulate(
             help="name=rate, again for each (docs/simulation.md lists them); all for every fault; or none [default: a little of five]"
         ),
     ] = None,
+    usage: Annotated[
+        str | None,
+        typer.Option(help="planned: the demo's city; measured: containers whose series look like real ones [default: planned]"),
+    ] = None,
     now: Annotated[
         str | None,
         typer.Option(help="Simulate as if begun then, like 2026-11-22T19:00Z: the history ends a day before [default: now]"),
@@ -58,7 +62,7 @@ def simulate(
     from simulators.simulation import open_simulation
 
     folder = output or run_directory() / "city"
-    settings, stated = _settings(seed, containers, days, fault, now)
+    settings, stated = _settings(seed, containers, days, fault, now, usage)
     simulation = open_simulation(folder / "dry-run" if dry_run else folder, settings, stated=stated)
     paths = simulation.write_registry()
     typer.echo(f"A simulated city, seed {simulation.settings.seed}: {_things(simulation)}. Registry files: {paths[0].parent}")
@@ -71,7 +75,7 @@ def simulate(
 
 
 def _settings(
-    seed: int | None, containers: int | None, days: float | None, fault: list[str] | None, now: str | None
+    seed: int | None, containers: int | None, days: float | None, fault: list[str] | None, now: str | None, usage: str | None
 ) -> tuple[SimulationSettings, frozenset[str]]:
     """The settings with defaults for what was not given, and the names of what was."""
     from dataclasses import replace
@@ -80,9 +84,15 @@ def _settings(
     from simulators.faults import DEFAULT_RATES, parse_rates
     from simulators.sensor_simulator import CitySizes
     from simulators.simulation import SimulationSettings
+    from simulators.usage import parse_usage
 
     sizes = CitySizes()
-    sizes = replace(sizes, containers=containers or sizes.containers, container_days=days or sizes.container_days)
+    sizes = replace(
+        sizes,
+        containers=containers or sizes.containers,
+        container_days=days or sizes.container_days,
+        usage=parse_usage(usage or sizes.usage),
+    )
     settings = SimulationSettings(
         seed=1 if seed is None else seed,
         now=_moment(now) if now else datetime.now(UTC),
@@ -91,7 +101,7 @@ def _settings(
     )
     given = {
         "seed": seed is not None,
-        "sizes": containers is not None or days is not None,
+        "sizes": containers is not None or days is not None or usage is not None,
         "faults": bool(fault),
         "now": now is not None,
     }

@@ -60,6 +60,9 @@ async def test_a_click_on_a_container_shows_level_fan_and_reason(page: Page) -> 
     await page.wait_for_selector("#panel-container svg.chart polygon")
     text = await page.inner_text("#panel-container")
     assert "Data:" in text
+    explanation = await page.locator("#panel-container .explanation").inner_text()
+    assert "Last good reading" in explanation
+    assert "told by" in explanation
     assert "Plan of" in text
     assert await page.locator("#panel-container .reason").inner_text()
     assert await page.locator("#panel-container svg polyline").count() >= 2

@@ -25,10 +25,11 @@ from simulators.city_map import build_city_map
 from simulators.expected import expected_of
 from simulators.fates import REASONS
 from simulators.faults import EVERY_FAULT, FAULTS, BatteryDeath, Silence
+from simulators.lane import quantity_limits
 from simulators.ledger import Fate
 from simulators.registered import SENSOR_SIMULATORS
 from simulators.sensor_simulator import HOUR_S, CitySizes, SensorSimulator, SensorSimulatorFactory, SimulationSpan, utc
-from simulators.stream import CityStream, quantity_limits
+from simulators.stream import CityStream
 from simulators.truth import TruthWriter
 from tests.unit.simulators.small_city import NOW, SIZES, small_city
 

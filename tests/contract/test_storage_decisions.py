@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 import pytest
 
-from models.domain.forecast import Emptying, InflowForecast
+from models.domain.forecast import Emptying, ForecastEvidence, InflowForecast
 from models.domain.plan import (
     CollectionPlan,
     ContainerDecision,
@@ -18,14 +18,18 @@ from models.domain.plan import (
     Visit,
     VisitKind,
 )
+from models.sensor_kinds.container_fill import CONTAINER_FILL
 from runtime.postgres import connected
 from runtime.settings import DatabaseSettings
 from storage.forecasts import (
+    containers_not_kept,
     current_forecast,
     current_forecasts,
     emptyings,
     keep_forecast,
+    keep_forecasts,
     kept_forecasts,
+    kept_forecasts_of,
     replace_current_forecast,
     replace_current_forecasts,
     replace_emptyings,
@@ -42,6 +46,8 @@ from storage.plans import (
     request_plan,
     save_plan,
 )
+from storage.readings import append_readings
+from tests.contract.sample_readings import stored
 
 pytestmark = pytest.mark.servers
 
@@ -65,7 +71,40 @@ def _forecast(container_id: str = "c-1", *, hours: int = 0, level: float = 0.4) 
         data_grade="good",
         basis="30 days of its own",
         level_after_emptying=0.05,
+        model_grade="full",
+        evidence=ForecastEvidence(
+            last_good_level=level,
+            last_good_at=cutoff,
+            rate_now_per_day=0.02,
+            rate_usual_per_day=0.03,
+            weekday_rates=(0.03,) * 7,
+            emptied_at=None,
+            suspect_share=0.0,
+            days_of_data=30.0,
+            members={"own past": 0.25, "global model": 0.75},
+        ),
     )
+
+
+async def test_a_forecast_without_evidence_comes_back_without(storage: asyncpg.Connection) -> None:
+    plain = _forecast().model_copy(update={"evidence": None, "model_grade": "fallback"})
+    await replace_current_forecast(storage, plain)
+    assert await current_forecast(storage, "c-1") == plain
+
+
+async def test_what_a_nightly_run_still_has_to_do_is_found_from_what_is_kept(storage: asyncpg.Connection) -> None:
+    for container in ("c-1", "c-2", "c-3"):
+        await storage.execute(
+            "INSERT INTO thing (thing_id, thing_type, name, latitude, longitude, district, simulated, properties) "
+            "VALUES ($1, 'container', $1, 52, 5, '', true, '{}')",
+            container,
+        )
+    await append_readings(storage, CONTAINER_FILL, [stored(0, thing_id=name) for name in ("c-1", "c-2")])
+    await keep_forecasts(storage, [_forecast("c-1"), _forecast("c-2", hours=-24)])
+    await keep_forecast(storage, _forecast("c-2"), kept_for="plan")
+    assert await containers_not_kept(storage, since=NOW) == ["c-2"], "c-3 has never been read"
+    assert await kept_forecasts_of(storage, ["c-2"], since=NOW - timedelta(days=2), until=NOW) == [_forecast("c-2", hours=-24)]
+    assert await kept_forecasts_of(storage, ["c-2"], since=NOW, until=NOW + timedelta(days=2)) == []
 
 
 async def test_the_current_forecast_is_replaced_but_never_by_an_older_one(storage: asyncpg.Connection) -> None:

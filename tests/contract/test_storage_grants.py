@@ -22,6 +22,8 @@ from storage.stream_offsets import advance_offset
 from tests.contract.sample_readings import START, stored
 from tests.contract.test_storage_dead_letters import _letter
 from tests.contract.test_storage_decisions import INPUTS, _forecast, _plan
+from tests.contract.test_storage_forecast_models import DESCRIPTION
+from tests.contract.test_storage_forecast_scores import DAY, _outcome
 
 pytestmark = pytest.mark.servers
 
@@ -65,6 +67,8 @@ async def test_store_appends_but_cannot_change_or_delete_readings(servers: Stack
 
 
 async def test_forecast_and_plan_write_their_own_tables(servers: StackState, storage_settings: DatabaseSettings) -> None:
+    from storage.forecast_models import save_model, take_model
+    from storage.forecast_scores import refresh_scores, save_outcomes
     from storage.forecasts import keep_forecast, replace_current_forecast, replace_emptyings
     from storage.plans import answer_plan_request, plan_requests, request_plan, save_plan
 
@@ -72,6 +76,13 @@ async def test_forecast_and_plan_write_their_own_tables(servers: StackState, sto
         await replace_current_forecast(connection, _forecast())
         await keep_forecast(connection, _forecast())
         await replace_emptyings(connection, "c-1", START, [])
+        version = await save_model(
+            connection, b"model", "hash", DESCRIPTION, made_at=START, comparison="as good", not_worse=True
+        )  # fmt: skip
+        await take_model(connection, version, taken_at=START, taken_by="tests", reason="to see")
+        await save_outcomes(connection, [_outcome()])
+        await refresh_scores(connection, {DAY})
+        await refresh_scores(connection, {DAY})
     async with _as("api", servers, storage_settings) as connection:
         request_id = await request_plan(connection, START.date(), asked_by="api")
     async with _as("plan", servers, storage_settings) as connection, connection.transaction():

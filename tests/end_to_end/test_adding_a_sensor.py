@@ -20,7 +20,20 @@ import pytest
 
 PROJECT = Path(__file__).parents[2]
 PAGE = PROJECT / "docs" / "adding-a-sensor.md"
-FOLDERS = ("api", "deploy", "docs", "experiments", "ingest", "models", "processors", "runtime", "simulators", "stadspuls", "storage", "tests")
+FOLDERS = (
+    "api",
+    "deploy",
+    "docs",
+    "experiments",
+    "ingest",
+    "models",
+    "processors",
+    "runtime",
+    "simulators",
+    "stadspuls",
+    "storage",
+    "tests",
+)
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _TARGET = re.compile(r"(Create|Register it in) `([^`]+)`:")
 

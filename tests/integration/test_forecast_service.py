@@ -25,9 +25,9 @@ from processors.forecast.ownership import partition_of
 from runtime.kafka import make_admin, make_producer
 from runtime.postgres import connected
 from runtime.service import ServiceContext
-from runtime.settings import DatabaseSettings, ForecastSettings, KafkaSettings, SomeSettings, load
+from runtime.settings import CitySettings, DatabaseSettings, ForecastSettings, KafkaSettings, SomeSettings, load
 from stadspuls.command import app
-from storage.forecasts import current_forecasts, emptyings
+from storage.forecasts import current_forecasts, emptyings, kept_forecasts
 from storage.readings import SourceRef, StoredReading, append_readings
 from storage.registry import import_registry
 from storage.schema import migrate
@@ -103,8 +103,10 @@ class Waste:
         given: dict[type, Any] = {
             DatabaseSettings: own.model_copy(update={"database_name": self.database.database_name}),
             KafkaSettings: kafka.model_copy(update={"kafka_topic_changed": self.kafka.kafka_topic_changed}),
+            CitySettings: CitySettings(),
             ForecastSettings: ForecastSettings().model_copy(
-                update={"forecast_coalesce_seconds": 0.5, "forecast_instance": "", **options}
+                # No refit by the wall clock: a test that wants one asks for it.
+                update={"forecast_coalesce_seconds": 0.5, "forecast_instance": "", "forecast_refit_days": 0.0, **options}
             ),
         }
         task = asyncio.create_task(service.main(GivenContext("forecast", stop, given=given)))
@@ -159,7 +161,12 @@ async def test_every_container_with_readings_is_forecast_at_start_and_the_one_wi
     forecast = found[CONTAINERS[0]]
     assert forecast.data_grade == "good"
     assert forecast.horizon_hours[0] == 3
+    # No model has been taken: the fallback says so.
+    assert (forecast.model_grade, forecast.forecaster) == ("fallback", "empirical_inflow")
+    assert "no fitted model has been taken yet" in forecast.basis
     async with connected(waste.database, application_name="test") as connection:
+        kept = await kept_forecasts(connection, since=NOW - timedelta(days=1), until=NOW + timedelta(days=1))
+        assert {item.container_id for item in kept} == set(CONTAINERS[:-1]), "the night's run keeps every container once"
         seen = await emptyings(connection, CONTAINERS[0], NOW - timedelta(days=21))
     assert len(seen) >= 3
 
@@ -177,6 +184,9 @@ async def test_a_hint_after_a_new_reading_renews_that_forecast_and_no_other(wast
     assert later[CONTAINERS[0]].cutoff == after[CONTAINERS[0]].cutoff  # twenty hints, one forecast
     for container_id in CONTAINERS[1:-1]:
         assert later[container_id].cutoff == before[container_id].cutoff
+    async with connected(waste.database, application_name="test") as connection:
+        assert await connection.fetchval("SELECT count(*) FROM forecast_current WHERE container_id = $1", CONTAINERS[0]) == 1
+        assert await connection.fetchval("SELECT count(*) FROM forecast_kept WHERE container_id = $1", CONTAINERS[0]) == 1
 
 
 async def test_what_no_hint_told_is_found_by_the_next_sweep(waste: Waste) -> None:

@@ -1,0 +1,127 @@
+"""What a forecast rests on, gathered as data and told as sentences: the last good reading, rates now and usual, the weekday's part.
+
+`explained` joins it with what is known only where a forecast is shown: the planned collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+
+from models.domain.forecast import FALLBACK, FULL_MODEL, STALE_MODEL, ForecastEvidence, InflowForecast
+from models.fill_forecast.history import DAY, HOUR, FloatArray, History, moment
+from models.fill_forecast.inflow import InflowCurve, hourly, inflow_curve
+
+_NOW_DAYS = 7.0
+_USUAL_DAYS = 90.0
+_WEEKDAY_DAYS = 56.0
+_NOTABLE = 0.15
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def evidence_of(seen: History, cutoff: float) -> ForecastEvidence:
+    """Of a history with at least one reading, cut at what is seen at the cutoff. `members` stays empty: the forecaster fills it."""
+    curve = inflow_curve(seen)
+    hours, values = hourly(curve, days=_USUAL_DAYS, end=cutoff)
+    daily = np.diff(values[::-1][::24][::-1])
+    daily = daily[~np.isnan(daily)]
+    usual = max(0.0, float(np.median(daily))) if len(daily) >= 7 else max(0.0, curve.rate_per_day)
+    recent = curve.times > cutoff - _NOW_DAYS * DAY
+    lately = seen.times > cutoff - _NOW_DAYS * DAY
+    return ForecastEvidence(
+        last_good_level=float(curve.levels[-1]),
+        last_good_at=moment(float(curve.times[-1])),
+        rate_now_per_day=_rate(curve, recent, usual),
+        rate_usual_per_day=usual,
+        weekday_rates=tuple(_weekday_rates(hours, values, cutoff, usual).tolist()),
+        emptied_at=moment(float(curve.times[curve.emptyings.first_after[-1]])) if len(curve.emptyings) else None,
+        suspect_share=float(curve.suspects[lately].mean()) if bool(lately.any()) else 0.0,
+        days_of_data=float((curve.times[-1] - seen.times[0]) / DAY),
+        members={},
+    )
+
+
+def weekday_inflow(rates: Sequence[float], begin: float, end: float) -> float:
+    """What flows in between two moments (seconds) at the rates of the weekdays, Monday first, UTC days."""
+    days = np.floor(begin / DAY) + np.arange(int(end // DAY) - int(begin // DAY) + 1)
+    edges = np.clip(np.append(days, days[-1] + 1) * DAY, begin, end)
+    parts: FloatArray = np.diff(edges) / DAY * np.array(rates)[((days + 3) % 7).astype(np.int64)]
+    return float(parts.sum())
+
+
+def explained(forecast: InflowForecast, planned: datetime | None, zone_clock: str = "") -> str:
+    """One sentence on what a forecast rests on, for a person. `zone_clock` is the planned moment as the reader writes it."""
+    found = forecast.evidence
+    if found is None:
+        return forecast.basis
+    parts = [
+        f"Last good reading {100 * found.last_good_level:.0f} % {_ago((forecast.cutoff - found.last_good_at).total_seconds())}",
+        _rates(found),
+    ]
+    weekday = _weekday(found, forecast.cutoff)
+    if weekday:
+        parts.append(weekday)
+    parts.append(f"collection planned {zone_clock or planned.isoformat()}" if planned else "no collection planned")
+    parts.append(
+        f"data {forecast.data_grade}" + (f" ({100 * found.suspect_share:.0f} % suspect)" if found.suspect_share > 0.05 else "")
+    )
+    parts.append(_told_by(forecast.model_grade, found))
+    return "; ".join(parts) + "."
+
+
+def _rate(curve: InflowCurve, recent: object, usual: float) -> float:
+    chosen = np.flatnonzero(np.asarray(recent))
+    if len(chosen) < 2 or curve.times[chosen[-1]] - curve.times[chosen[0]] < DAY / 2:
+        return usual
+    seconds = curve.times[chosen[-1]] - curve.times[chosen[0]]
+    return max(0.0, float((curve.cumulative[chosen[-1]] - curve.cumulative[chosen[0]]) / seconds * DAY))
+
+
+def _weekday_rates(hours: FloatArray, values: FloatArray, cutoff: float, usual: float) -> FloatArray:
+    """Mean daily inflow of each weekday of eight weeks, drawn towards the usual rate by one day's worth."""
+    recent = hours * HOUR > cutoff - _WEEKDAY_DAYS * DAY
+    increments = np.diff(values[recent])
+    known = ~np.isnan(increments)
+    if known.sum() < 14 * 24:
+        return np.full(7, usual)
+    groups = np.floor(hours[recent][:-1][known] / 24 + 3).astype(np.int64) % 7
+    sums, sizes = np.bincount(groups, increments[known], 7), np.bincount(groups, minlength=7)
+    rates: FloatArray = np.maximum(0.0, (sums + usual) / (sizes + 24) * 24)
+    return rates
+
+
+def _rates(found: ForecastEvidence) -> str:
+    now, usual = found.rate_now_per_day, found.rate_usual_per_day
+    told = f"{100 * now:.1f} points a day lately"
+    if usual > 0 and abs(now / usual - 1) >= _NOTABLE:
+        return f"{told}, {'more' if now > usual else 'less'} than its usual {100 * usual:.1f}"
+    return f"{told}, as usual"
+
+
+def _weekday(found: ForecastEvidence, cutoff: datetime) -> str:
+    mean = float(np.mean(found.weekday_rates))
+    day = cutoff.weekday()
+    if mean <= 0:
+        return ""
+    part = found.weekday_rates[day] / mean - 1
+    if abs(part) < _NOTABLE:
+        return f"a {WEEKDAYS[day]} is a day like the others"
+    return f"a {WEEKDAYS[day]} brings {100 * abs(part):.0f} % {'more' if part > 0 else 'less'} than its average day"
+
+
+def _told_by(grade: str, found: ForecastEvidence) -> str:
+    members = " and ".join(f"{name} ({100 * weight:.0f} %)" for name, weight in found.members.items())
+    remark = {
+        FULL_MODEL: "",
+        STALE_MODEL: ", by a model that has not been fitted for long",
+        FALLBACK: ", because no fitted model serves",
+    }.get(grade, ", because the model lacks a member")
+    return f"told by {members or 'its own past'}{remark}"
+
+
+def _ago(seconds: float) -> str:
+    if seconds < 2 * HOUR:
+        return f"{max(0, round(seconds / 60))} min before"
+    return f"{seconds / HOUR:.0f} h before" if seconds < 2 * DAY else f"{seconds / DAY:.0f} days before"

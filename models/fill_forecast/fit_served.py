@@ -1,0 +1,263 @@
+"""Fits a served model, and says whether it may take over: compared on recent cases that neither it nor the serving model has learnt from.
+
+Time is cut in three. Up to the validation the global model learns; in the first half of the validation weights and calibration do; in
+its second half the result is compared with the serving model (or, where there is none, with the container's own past), on cutoffs after all
+that either has seen. What is handed back learns by the same procedure from everything up to the cutoff.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import sklearn
+
+from models.domain.forecast_model import ModelDescription, ModelScore
+from models.fill_forecast.empirical import EmpiricalInflow, FittedEmpiricalInflow
+from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES
+from models.fill_forecast.history import DAY, FloatArray, History, moment
+from models.fill_forecast.inflow_cases import BANDS, FEATURES, Cases, build_cases
+from models.fill_forecast.inflow_model import ITERATIONS, Regressors, fit_inflow_model, predict_inflow
+from models.fill_forecast.scores import scores
+from models.fill_forecast.served_inflow import (
+    EVERY_FRACTION,
+    GLOBAL_MODEL,
+    LEAST_WIDTH,
+    NAME,
+    OWN_PAST,
+    VERSION,
+    ServedInflow,
+    cell,
+    moved,
+)
+from models.fill_forecast.weighing import weigh
+
+VALIDATION_DAYS = 28.0
+LEAST_COMPARED = 300
+TOLERANCE = 0.005
+"""How much worse, as a share of the pinball loss, still counts as not worse."""
+_VALIDATION_SHARE = 0.35
+_LEARNING_CUTOFFS = 24
+_VALIDATION_CUTOFFS = 16
+_LEAST_WEIGHED = 150
+_LEAST_CALIBRATED = 60
+_HALF_TRUSTED_CASES = 100
+_LONGEST_COMPARED_HOURS = 168
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`ratio` is the candidate's mean pinball over the rival's, averaged over fractions; below 1 it is better. `rival` names a model version or
+    "own past"."""
+
+    rival: str
+    cases: int
+    ratio: float
+    not_worse: bool
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FittedModel:
+    """What a refit gives: the model that would serve and whether it may."""
+
+    model: ServedInflow
+    comparison: Comparison
+
+
+class WeighedInflow:
+    """The `Forecaster` of served models."""
+
+    name = NAME
+
+    def __init__(self, *, seed: int = 0, iterations: int = ITERATIONS) -> None:
+        self._seed, self._iterations = seed, iterations
+
+    def fit(self, histories: Sequence[History], *, cutoff: float, known_at: float) -> ServedInflow:
+        return fit_served(histories, cutoff=cutoff, known_at=known_at, seed=self._seed, iterations=self._iterations).model
+
+
+def fit_served(
+    histories: Sequence[History],
+    *,
+    cutoff: float,
+    known_at: float,
+    serving: ServedInflow | None = None,
+    seed: int = 0,
+    iterations: int = ITERATIONS,
+) -> FittedModel:
+    """Learns from what was observed by `cutoff` and stored by `known_at`. Minutes for hundreds of containers, one thread; deterministic."""
+    seen = [item for item in (history.seen(cutoff, known_at) for history in histories) if len(item.times)]
+    work = _Work(seen, cutoff, known_at, seed, iterations)
+    early = work.fit_until(work.validation_begin)
+    validation = work.validation_cases(early.own_past)
+    half = work.validation_begin + (cutoff - work.validation_begin) / 2
+    trial = work.calibrated(early, validation.of(validation.target_at <= half), until=half)
+    learnt_until = half if serving is None else max(half, serving.description.data_until.timestamp())
+    fresh = validation.of((validation.cutoff >= learnt_until) & (validation.horizon_hours <= _LONGEST_COMPARED_HOURS))
+    comparison = compare(trial, serving, fresh, work.fractions)
+    final = work.calibrated(early, validation, until=cutoff)
+    model = ServedInflow(
+        replace_description(final.description, scores=_scores(trial, serving, fresh, work.fractions)),
+        EmpiricalInflow().fit(seen, cutoff=cutoff, known_at=known_at),
+        work.fit_until(cutoff).regressors,
+    )
+    return FittedModel(model, comparison)
+
+
+def compare(candidate: ServedInflow, serving: ServedInflow | None, fresh: Cases, fractions: Sequence[str]) -> Comparison:
+    """On cases that neither has learnt from. Too few of them decide nothing: the serving model stays."""
+    rival = OWN_PAST if serving is None else f"model {serving.version or serving.description.forecaster_version}"
+    if len(fresh) < LEAST_COMPARED:
+        needed = f"{len(fresh)} cases are fresh to both, {LEAST_COMPARED} are needed"
+        return Comparison(rival, len(fresh), 1.0, False, f"not compared with {rival}: only {needed}")
+    mine = candidate.predict_cases(fresh, fractions)
+    its = fresh.own if serving is None else serving.predict_cases(fresh, fractions)
+    quantiles = candidate.description.quantiles
+    ratios = []
+    for index in np.unique(fresh.fraction).tolist():
+        here = fresh.fraction == index
+        loss = scores(fresh.truth[here], its[here], quantiles).pinball
+        ratios.append(scores(fresh.truth[here], mine[here], quantiles).pinball / max(loss, 1e-9))
+    ratio = float(np.mean(ratios))
+    verdict = "not worse" if ratio <= 1 + TOLERANCE else "worse"
+    sentence = f"pinball loss {100 * ratio:.1f} % of that of {rival} on {len(fresh)} fresh cases: {verdict}"
+    return Comparison(rival, len(fresh), ratio, ratio <= 1 + TOLERANCE, sentence)
+
+
+def replace_description(description: ModelDescription, **changes: object) -> ModelDescription:
+    return description.model_copy(update=changes)
+
+
+class _Work:
+    """One fit: histories cut at what may be seen, and the borders in time."""
+
+    def __init__(self, histories: Sequence[History], cutoff: float, known_at: float, seed: int, iterations: int) -> None:
+        self._histories = histories
+        self._cutoff, self._known_at = cutoff, known_at
+        self._seed, self._iterations = seed, iterations
+        self.fractions = sorted({item.fraction for item in histories})
+        self.first = min((float(item.times[0]) for item in histories), default=cutoff)
+        self.validation_begin = cutoff - min(VALIDATION_DAYS * DAY, _VALIDATION_SHARE * (cutoff - self.first))
+
+    def fit_until(self, until: float) -> ServedInflow:
+        """The global model on what was read by `until`, with neutral weights; knows nothing later."""
+        histories = [item.seen(until, self._known_at) for item in self._histories]
+        histories = [item for item in histories if len(item.times)]
+        own_past = EmpiricalInflow().fit(histories, cutoff=until, known_at=self._known_at)
+        cases = self._cases(histories, self.first, until, _LEARNING_CUTOFFS, None)
+        regressors = fit_inflow_model(cases, QUANTILES, seed=self._seed, iterations=self._iterations)
+        return ServedInflow(self._description(len(cases), regressors, until), own_past, regressors)
+
+    def validation_cases(self, own_past: FittedEmpiricalInflow) -> Cases:
+        return self._cases(self._histories, self.validation_begin, self._cutoff, _VALIDATION_CUTOFFS, own_past)
+
+    def calibrated(self, model: ServedInflow, cases: Cases, *, until: float) -> ServedInflow:
+        """The model with the weights and offsets that these cases teach."""
+        members = {OWN_PAST: cases.own}
+        if model.regressors and len(cases):
+            members[GLOBAL_MODEL] = predict_inflow(model.regressors, cases.features)
+        weights: dict[str, dict[str, float]] = {}
+        offsets: dict[str, tuple[float, ...]] = {}
+        for name, band, here in self._cells(cases):
+            if here.sum() < _LEAST_WEIGHED and name != EVERY_FRACTION:
+                continue
+            chosen = weigh({key: values[here] for key, values in members.items()}, cases.truth[here], QUANTILES)
+            mixed = np.sum([chosen[key] * values[here] for key, values in members.items()], axis=0)
+            weights[cell(name, band)] = chosen
+            offsets[cell(name, band)] = _offsets(mixed, cases.truth[here])
+        description = replace_description(model.description, weights=weights, offsets=offsets, data_until=moment(until))
+        return replace(model, description=description)
+
+    def _cases(
+        self, histories: Sequence[History], begin: float, end: float, most: int, own_past: FittedEmpiricalInflow | None
+    ) -> Cases:
+        return build_cases(
+            histories,
+            self.fractions,
+            begin=begin,
+            end=end,
+            most_cutoffs=most,
+            known_at=self._known_at,
+            horizon_hours=HORIZON_HOURS,
+            quantiles=QUANTILES,
+            own_past=own_past,
+        )
+
+    def _cells(self, cases: Cases) -> list[tuple[str, int, np.ndarray[tuple[int], np.dtype[np.bool_]]]]:
+        bands = cases.bands()
+        found = []
+        for band in range(len(BANDS)):
+            in_band = bands == band
+            if bool(in_band.any()):
+                found.append((EVERY_FRACTION, band, in_band))
+                found += [(name, band, in_band & (cases.fraction == index)) for index, name in enumerate(self.fractions)]
+        return found
+
+    def _description(self, cases: int, regressors: Regressors, until: float) -> ModelDescription:
+        return ModelDescription(
+            forecaster=NAME,
+            forecaster_version=VERSION,
+            scikit_learn=sklearn.__version__,
+            numpy=np.__version__,
+            python=platform.python_version(),
+            features=FEATURES,
+            quantiles=QUANTILES,
+            horizon_hours=HORIZON_HOURS,
+            data_from=moment(self.first),
+            data_until=moment(until),
+            containers=len(self._histories),
+            cases=cases,
+            seed=self._seed,
+            iterations=self._iterations,
+            members=(OWN_PAST, GLOBAL_MODEL) if regressors else (OWN_PAST,),
+            weights={},
+            offsets={},
+            scores=(),
+        )
+
+
+def _offsets(curves: FloatArray, truth: FloatArray) -> tuple[float, ...]:
+    """What to add to each quantile, in units of the forecast's width, so that a share q of these truths lies below it, drawn towards nothing
+    where cases are few; the median stays."""
+    if len(truth) < _LEAST_CALIBRATED:
+        return (0.0,) * len(QUANTILES)
+    width = np.maximum(curves[:, -1] - curves[:, 0], 0.0) + LEAST_WIDTH
+    trust = len(truth) / (len(truth) + _HALF_TRUSTED_CASES)
+    return tuple(
+        0.0 if quantile == 0.5 else trust * float(np.quantile((truth - curves[:, column]) / width, quantile, method="hazen"))
+        for column, quantile in enumerate(QUANTILES)
+    )
+
+
+def _scores(
+    candidate: ServedInflow, serving: ServedInflow | None, fresh: Cases, fractions: Sequence[str]
+) -> tuple[ModelScore, ...]:
+    """Candidate, its members and the serving model on the fresh cases, by fraction."""
+    if not len(fresh):
+        return ()
+    forecasts = {NAME: candidate.predict_cases(fresh, fractions), OWN_PAST: fresh.own}
+    if candidate.regressors:
+        forecasts[GLOBAL_MODEL] = moved(predict_inflow(candidate.regressors, fresh.features), (0.0,) * len(QUANTILES))
+    if serving is not None:
+        forecasts["serving"] = serving.predict_cases(fresh, fractions)
+    low, high = QUANTILES.index(0.1), QUANTILES.index(0.9)
+    made = []
+    for index in np.unique(fresh.fraction).tolist():
+        here = fresh.fraction == index
+        for name, values in forecasts.items():
+            every = scores(fresh.truth[here], values[here], QUANTILES)
+            middle = scores(fresh.truth[here], values[here][:, low : high + 1], QUANTILES[low : high + 1])
+            made.append(
+                ModelScore(
+                    name=name,
+                    fraction=fractions[index],
+                    cases=every.cases,
+                    pinball=every.pinball,
+                    coverage=middle.coverage_ties_half,
+                    width=middle.width,
+                )
+            )
+    return tuple(made)

@@ -1,0 +1,201 @@
+"""The model that the forecast service serves: members weighed by fraction and horizon, then calibrated, with what is known about it.
+
+Members are the container's own past (`empirical`) and a global model (`inflow_model`). A container in its first week, and one that has gone
+silent, is forecast by its own past alone. A member that an artifact lacks is left out, and the forecast says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TypeVar
+
+import numpy as np
+
+from models.domain.forecast import FALLBACK, FULL_MODEL, PARTIAL, InflowForecast
+from models.domain.forecast_model import ModelDescription
+from models.fill_forecast.empirical import FittedEmpiricalInflow
+from models.fill_forecast.evidence import evidence_of
+from models.fill_forecast.explain import STALE
+from models.fill_forecast.features import state_at
+from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES, in_order
+from models.fill_forecast.history import FloatArray, History
+from models.fill_forecast.inflow_cases import BANDS, Cases, band_of, features_of
+from models.fill_forecast.inflow_model import Regressors, predict_inflow
+
+NAME = "weighed_inflow"
+VERSION = "1"
+OWN_PAST, GLOBAL_MODEL = "own past", "global model"
+MEMBERS = (OWN_PAST, GLOBAL_MODEL)
+EVERY_FRACTION = "*"
+LEAST_WIDTH = 0.01
+_FIRST_WEEK_DAYS = 7.0
+
+_Value = TypeVar("_Value")
+Weights = Mapping[str, Mapping[str, float]]
+Offsets = Mapping[str, tuple[float, ...]]
+
+
+def cell(fraction: str, band: int) -> str:
+    """The name under which weights and offsets of a fraction and a band of horizons are kept."""
+    return f"{fraction}|{BANDS[band]}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ServedInflow:
+    """A `FittedForecaster`. `version` names the stored artifact that it came from, empty before it is stored."""
+
+    description: ModelDescription
+    own_past: FittedEmpiricalInflow
+    regressors: Regressors
+    version: str = ""
+
+    def missing_members(self) -> tuple[str, ...]:
+        """Members that the description counts on and that are not there, or that this release does not know."""
+        there = {OWN_PAST, *((GLOBAL_MODEL,) if self.regressors else ())}
+        return tuple(name for name in self.description.members if name not in there)
+
+    def forecast(
+        self,
+        history: History,
+        *,
+        cutoff: float,
+        known_at: float,
+        horizon_hours: tuple[int, ...] = HORIZON_HOURS,
+        quantiles: tuple[float, ...] = QUANTILES,
+    ) -> InflowForecast | None:
+        """See `FittedForecaster`."""
+        (made,) = self.forecast_many([history], cutoff=cutoff, known_at=known_at, horizon_hours=horizon_hours, quantiles=quantiles)
+        return made
+
+    def forecast_many(
+        self,
+        histories: Sequence[History],
+        *,
+        cutoff: float,
+        known_at: float,
+        horizon_hours: tuple[int, ...] = HORIZON_HOURS,
+        quantiles: tuple[float, ...] = QUANTILES,
+    ) -> list[InflowForecast | None]:
+        """The same for many containers, whose global model is asked once; None for those without a reading."""
+        horizons = np.array(horizon_hours, dtype=float)
+        own = [
+            self.own_past.forecast(
+                item, cutoff=cutoff, known_at=known_at, horizon_hours=horizon_hours, quantiles=self.description.quantiles
+            )
+            for item in histories
+        ]
+        states = [state_at(item, cutoff, known_at) if made else None for item, made in zip(histories, own, strict=True)]
+        asked = [index for index, state in enumerate(states) if state is not None and self.regressors]
+        told: dict[int, FloatArray] = {}
+        if asked:
+            features = np.concatenate([features_of(state, horizons) for state in (states[i] for i in asked) if state is not None])
+            predicted = predict_inflow(self.regressors, features).reshape(len(asked), len(horizons), -1)
+            told = dict(zip(asked, predicted, strict=True))
+        made_all: list[InflowForecast | None] = []
+        for index, (history, alone, state) in enumerate(zip(histories, own, states, strict=True)):
+            if alone is None:
+                made_all.append(None)
+                continue
+            members = {OWN_PAST: np.array(alone.inflow_quantiles).T}
+            if index in told and state is not None:
+                unseen = alone.level_at_cutoff - state.level
+                members[GLOBAL_MODEL] = told[index] - unseen
+            made_all.append(self._weighed(history, alone, members, cutoff, known_at, quantiles))
+        return made_all
+
+    def _weighed(
+        self,
+        history: History,
+        alone: InflowForecast,
+        members: Mapping[str, FloatArray],
+        cutoff: float,
+        known_at: float,
+        quantiles: tuple[float, ...],
+    ) -> InflowForecast:
+        evidence = evidence_of(history.seen(cutoff, known_at), cutoff)
+        horizons = np.array(alone.horizon_hours, dtype=float)
+        calibrate = evidence.days_of_data >= _FIRST_WEEK_DAYS and alone.data_grade != STALE
+        curves, used = members[OWN_PAST], {OWN_PAST: 1.0}
+        if calibrate:
+            curves, used = self.combine(members, history.fraction, horizons)
+        at = np.array([np.interp(quantiles, self.description.quantiles, row) for row in curves])
+        grade = PARTIAL if self.missing_members() else FULL_MODEL
+        return alone.model_copy(
+            update={
+                "forecaster": NAME,
+                "forecaster_version": self.version or self.description.forecaster_version,
+                "quantiles": quantiles,
+                "inflow_quantiles": tuple(tuple(row) for row in in_order(at.T).tolist()),
+                "model_grade": grade,
+                "basis": alone.basis + _remark(used, grade, self.missing_members()),
+                "evidence": evidence.model_copy(update={"members": used}),
+            }
+        )
+
+    def combine(
+        self, members: Mapping[str, FloatArray], fraction: str, horizon_hours: FloatArray
+    ) -> tuple[FloatArray, dict[str, float]]:
+        """(quantiles [case, quantile] of cases of one fraction, mean weights): members weighed, then calibrated."""
+        bands = band_of(horizon_hours)
+        curves = np.empty_like(members[OWN_PAST])
+        used = dict.fromkeys(members, 0.0)
+        for band in np.unique(bands).tolist():
+            here = bands == band
+            weights = self._weights(fraction, band, members)
+            mixed = np.sum([weights[name] * members[name][here] for name in weights], axis=0)
+            curves[here] = moved(mixed, _of_cell(self.description.offsets, fraction, band, (0.0,) * mixed.shape[1]))
+            for name, weight in weights.items():
+                used[name] += weight * float(here.mean())
+        return curves, {name: round(weight, 3) for name, weight in used.items() if weight > 0}
+
+    def predict_cases(self, cases: Cases, fractions: Sequence[str]) -> FloatArray:
+        """Quantiles [case, quantile] of cases whose `own` is filled, for comparisons."""
+        members = {OWN_PAST: cases.own}
+        if self.regressors:
+            members[GLOBAL_MODEL] = predict_inflow(self.regressors, cases.features)
+        made = np.empty_like(cases.own)
+        for index in np.unique(cases.fraction).tolist():
+            here = cases.fraction == index
+            made[here], _ = self.combine(
+                {name: values[here] for name, values in members.items()}, fractions[index], cases.horizon_hours[here]
+            )
+        return np.sort(made, axis=1)
+
+    def _weights(self, fraction: str, band: int, members: Mapping[str, FloatArray]) -> dict[str, float]:
+        """The weights of the members that are there, summing to 1; the container's own past where none of them counts."""
+        learnt = _of_cell(self.description.weights, fraction, band, MappingProxyType({OWN_PAST: 1.0}))
+        there = {name: learnt.get(name, 0.0) for name in members}
+        total = sum(there.values())
+        return {name: weight / total for name, weight in there.items()} if total > 0 else {OWN_PAST: 1.0}
+
+
+def moved(curves: FloatArray, offsets: tuple[float, ...]) -> FloatArray:
+    """Quantiles [case, quantile] moved by offsets in units of their own width, in order."""
+    width = np.maximum(curves[:, -1] - curves[:, 0], 0.0)[:, None] + LEAST_WIDTH
+    shifted: FloatArray = np.sort(curves + width * np.array(offsets), axis=1)
+    return shifted
+
+
+def fallback(made: InflowForecast, history: History, cutoff: float, known_at: float, why: str) -> InflowForecast:
+    """A forecast of the container's own past alone that says, in grade and sentence, that no model served and why."""
+    return made.model_copy(
+        update={
+            "model_grade": FALLBACK,
+            "basis": f"{made.basis.removesuffix('.')}; its own past alone, because {why}.",
+            "evidence": evidence_of(history.seen(cutoff, known_at), cutoff).model_copy(update={"members": {OWN_PAST: 1.0}}),
+        }
+    )
+
+
+def _of_cell(kept: Mapping[str, _Value], fraction: str, band: int, otherwise: _Value) -> _Value:
+    return kept.get(cell(fraction, band), kept.get(cell(EVERY_FRACTION, band), otherwise))
+
+
+def _remark(used: Mapping[str, float], grade: str, missing: Sequence[str]) -> str:
+    if grade == PARTIAL:
+        return f" The model lacks its {' and '.join(missing)}."
+    if len(used) < 2:
+        return f" Told by the {next(iter(used))} alone."
+    return f" Told by the {', '.join(f'{name} ({100 * weight:.0f} %)' for name, weight in used.items())}."

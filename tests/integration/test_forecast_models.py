@@ -1,0 +1,217 @@
+"""Models on a real database: fitted from stored readings, served, refused, taken back by command; forecasts scored when truth is there."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import httpx
+import orjson
+import pytest
+
+from api.application import make_application
+from api.dependencies import Backend
+from models.domain.failures import UserError
+from models.domain.reading import TimeSource
+from models.fill_forecast.artifact import ArtifactRefused, pack, sha256
+from models.fill_forecast.history import DAY
+from models.sensor_kinds.container_fill import CONTAINER_FILL, ContainerFill
+from processors.forecast.refit import refit
+from processors.forecast.scoring import ForecastScorer
+from processors.forecast.worker import ForecastWorker
+from runtime.clock import ManualClock
+from runtime.postgres import connected, open_pool
+from runtime.settings import CitySettings, DatabaseSettings
+from stadspuls.command import app
+from storage.forecast_models import model_of, models, save_model, take_model
+from storage.forecast_scores import forecast_scores
+from storage.readings import SourceRef, StoredReading, append_readings
+from storage.registry import import_registry
+from storage.schema import migrate
+from tests.integration.raw_topic import write_registry
+from tests.unit.fill_forecast.fitted import fitted
+from tests.unit.fill_forecast.signals import START, sawtooth
+
+pytestmark = pytest.mark.servers
+
+CONTAINERS = [f"c-s{number}" for number in range(6)]
+DAYS = 40
+NOW = datetime.fromtimestamp(START + (DAYS - 10) * DAY, UTC)
+"""Readings go on for ten days after it: what comes true later."""
+
+
+@dataclass
+class Waste:
+    pool: asyncpg.Pool
+    settings: DatabaseSettings
+
+    async def forecast(self, at: datetime, *, keep: bool = False) -> Any:
+        """A new worker, as after a restart; `known_at` is late, because the readings were stored just now."""
+        worker = ForecastWorker(self.pool, history_days=90)
+        late = datetime.now(UTC)
+        await worker.fit(CONTAINERS, at, late)
+        return await worker.forecast(CONTAINERS, at, late, keep=CONTAINERS if keep else ())
+
+
+@pytest.fixture
+async def waste(database: DatabaseSettings, tmp_path: Path) -> AsyncIterator[Waste]:
+    async with connected(database, application_name="test") as connection:
+        await migrate(connection, timezone="Europe/Amsterdam")
+        await import_registry(connection, write_registry(tmp_path, [name.removeprefix("c-") for name in CONTAINERS]))
+        for seed, name in enumerate(CONTAINERS):
+            signal = sawtooth(seed, days=DAYS, interval_hours=4, per_day=0.3, container_id=name).history
+            await append_readings(
+                connection,
+                CONTAINER_FILL,
+                [_reading(name, at, level) for at, level in zip(signal.times, signal.levels, strict=True)],
+            )
+    pool = await open_pool(database, application_name="test")
+    try:
+        yield Waste(pool, database)
+    finally:
+        await pool.close()
+
+
+def _reading(name: str, at: float, level: float) -> StoredReading:
+    moment = datetime.fromtimestamp(float(at), UTC)
+    reading = ContainerFill(
+        thing_id=name, datastream_id=f"{name}/fill", observed_at=moment, time_source=TimeSource.DEVICE,
+        reported_fill_ratio=float(level), fill_ratio=float(level),
+    )  # fmt: skip
+    return StoredReading(reading, moment, SourceRef(0, 0, 0), 1, 1)
+
+
+async def _save(waste: Waste, content: bytes, *, digest: str = "", take: bool = True) -> int:
+    async with waste.pool.acquire() as connection:
+        description = fitted().model.description.model_copy(update={"data_until": NOW - timedelta(days=1)})
+        version = await save_model(
+            connection, content, digest or sha256(content), description, made_at=NOW, comparison="made by a test", not_worse=True
+        )  # fmt: skip
+        if take:
+            await take_model(connection, version, taken_at=NOW, taken_by="tests", reason="to see")
+        return version
+
+
+async def test_forecasts_are_made_by_the_model_that_was_taken_and_a_refused_one_is_told(waste: Waste) -> None:
+    from dataclasses import replace
+
+    model = fitted().model
+    before = replace(model, description=model.description.model_copy(update={"data_until": NOW - timedelta(days=1)}))
+    version = await _save(waste, pack(before))
+    first = (await waste.forecast(NOW))[0]
+    assert (first.model_grade, first.forecaster) == ("full", "weighed_inflow")
+    assert first.forecaster_version == f"{version}-{sha256(pack(before))[:8]}"
+    old = replace(before, description=before.description.model_copy(update={"scikit_learn": "0.99.1"}))
+    await _save(waste, pack(old))
+    second = (await waste.forecast(NOW))[0]
+    assert (second.model_grade, second.forecaster, second.forecaster_version) == ("fallback", "empirical_inflow", "1")
+    assert "was fitted under scikit-learn 0.99.1" in second.basis
+    async with waste.pool.acquire() as connection:
+        stored = await connection.fetch("SELECT DISTINCT model_grade FROM forecast_current")
+    assert [row["model_grade"] for row in stored] == ["fallback"]
+
+
+async def test_kept_forecasts_are_scored_once_when_their_truth_was_read(waste: Waste) -> None:
+    made = await waste.forecast(NOW, keep=True)
+    assert len(made) == len(CONTAINERS)
+    scorer = ForecastScorer(waste.pool, truth_wait_hours=6)
+    assert await scorer.score(CONTAINERS, NOW + timedelta(hours=7)) == 0, "six hours have ended, and are waited for"
+    assert await scorer.score(CONTAINERS, NOW + timedelta(hours=54)) == 3 * len(CONTAINERS)
+    assert await scorer.score(CONTAINERS, NOW + timedelta(hours=54)) == 0
+    assert await scorer.score(CONTAINERS, NOW + timedelta(days=9)) == 5 * len(CONTAINERS)
+    async with waste.pool.acquire() as connection:
+        since, until = NOW.date(), (NOW + timedelta(days=12)).date()
+        by_horizon = await forecast_scores(connection, since=since, until=until, apart=["horizon_hours"])
+        (every,) = await forecast_scores(connection, since=since, until=until, apart=["forecaster", "forecaster_version"])
+    assert [item.horizon_hours for item in by_horizon] == [6, 24, 48, 72, 96, 120, 144, 168]
+    assert (every.cases, every.forecaster) == (8 * len(CONTAINERS), "empirical_inflow")
+    assert 0 < every.pinball < 0.1
+    assert 0.4 < every.coverage <= 1
+    backend = Backend(waste.pool, ManualClock(NOW + timedelta(days=9)), CitySettings())
+    transport = httpx.ASGITransport(app=make_application(backend))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        answer = (await client.get("/v1/forecast-scores", params={"by": ["fraction"]})).json()
+        assert [item["cases"] for item in answer["scores"]] == [8 * len(CONTAINERS)]
+        assert (await client.get("/v1/forecast-scores", params={"by": "weather"})).status_code == 400
+        told = (await client.get(f"/v1/containers/{CONTAINERS[0]}/explanation")).json()
+        assert told["model_grade"] == "fallback"
+        assert told["members"] == {"own past": 1.0}
+        assert "Last good reading" in told["sentence"]
+        assert len(told["weekday_rates"]) == 7
+        shown = (await client.get(f"/v1/containers/{CONTAINERS[0]}/forecast")).json()
+        assert shown["explanation"] == told["sentence"]
+        assert (await client.get("/v1/containers/c-nowhere/explanation")).status_code == 404
+
+
+@pytest.mark.slow
+async def test_a_model_is_fitted_apart_from_what_is_stored_and_taken_only_if_not_worse(waste: Waste) -> None:
+    options: dict[str, Any] = {"containers": 50, "history_days": 90, "taken_by": "tests", "iterations": 5}
+    late = datetime.now(UTC)
+    done = await refit(waste.pool, now=NOW, known_at=late, **options)
+    assert done.model.description.containers == len(CONTAINERS)
+    assert done.taken == done.model.not_worse == done.model.serves
+    again = await refit(waste.pool, now=NOW, known_at=late, take=False, **options)
+    assert again.model.content_sha256 == done.model.content_sha256 or done.taken, "the same readings give the same artifact"
+    with pytest.raises(UserError, match="too little to fit a forecast model from"):
+        await refit(waste.pool, now=datetime.fromtimestamp(START + 9 * DAY, UTC), known_at=late, **options)
+    async with waste.pool.acquire() as connection:
+        await connection.execute("SELECT pg_advisory_lock(7382645012)")
+        with pytest.raises(UserError, match="another process is fitting"):
+            await refit(waste.pool, now=NOW, known_at=late, **options)
+        await connection.execute("SELECT pg_advisory_unlock(7382645012)")
+
+
+async def test_the_commands_list_show_take_and_go_back(
+    waste: Waste, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = waste.settings
+    for name in ("host", "port", "name", "user"):
+        monkeypatch.setenv(f"STADSPULS_DATABASE_{name.upper()}", str(getattr(settings, f"database_{name}")))
+    monkeypatch.setenv("STADSPULS_DATABASE_PASSWORD", settings.database_password.get_secret_value())
+
+    async def run(*arguments: str) -> str:
+        """As typed; in a thread, because the command starts a loop of its own."""
+        await asyncio.to_thread(app, list(arguments), standalone_mode=False)
+        return capsys.readouterr().out
+
+    assert "No forecast model has been fitted yet" in await run("model", "list")
+    with pytest.raises(UserError, match="no forecast model has been taken yet"):
+        await run("model", "show")
+    first = await _save(waste, pack(fitted().model))
+    second = await _save(waste, b"nothing", take=False)
+    shown = await run("model", "show")
+    for part in (f"model {first}-", "which serves", "scikit-learn", "sha256", "fits this installation", "own past"):
+        assert part in shown
+    assert "refused: " in await run("model", "show", str(second))
+    with pytest.raises(ArtifactRefused):
+        await run("model", "take", str(second))
+    with pytest.raises(UserError, match="there is none to go back to"):
+        await run("model", "back")
+    changed = fitted().model
+    third = await _save(waste, pack(changed) + b"", take=False)
+    assert third == first, "the same artifact is kept once"
+    other = await _save(waste, _other())
+    assert f"model {first}-" in await run("model", "back")
+    async with waste.pool.acquire() as connection:
+        assert (await model_of(connection)).version == first
+    assert f"model {other}-" in await run("model", "take", str(other))
+    listed = orjson.loads(await run("model", "list", "--json"))
+    assert [item["version"] for item in listed if item["serves"]] == [other]
+    assert "No forecast of the last 28 days" in await run("forecast", "scores")
+    with pytest.raises(UserError, match="told apart by fraction, horizon"):
+        await run("forecast", "scores", "--by", "weather")
+    async with waste.pool.acquire() as connection:
+        assert len(await models(connection)) == 3
+
+
+def _other() -> bytes:
+    """A second artifact that can be loaded."""
+    from dataclasses import replace
+
+    model = fitted().model
+    return pack(replace(model, description=model.description.model_copy(update={"seed": 5})))

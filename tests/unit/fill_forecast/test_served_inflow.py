@@ -1,0 +1,157 @@
+"""The model that serves: no leakage, no crossing, the same twice, and honest about what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.domain.forecast import FALLBACK, FULL_MODEL, PARTIAL, STALE_MODEL
+from models.fill_forecast.artifact import pack, sha256
+from models.fill_forecast.fit_served import LEAST_COMPARED, fit_served
+from models.fill_forecast.history import DAY, HOUR, History, moment
+from models.fill_forecast.served_inflow import GLOBAL_MODEL, NAME, OWN_PAST, ServedInflow
+from processors.forecast.serving import ServingModel
+from tests.unit.fill_forecast.fitted import CUTOFF, ITERATIONS, fitted, histories
+from tests.unit.fill_forecast.signals import changed_after
+
+pytestmark = pytest.mark.lengthy
+
+
+def served(**description: object) -> ServedInflow:
+    model = fitted().model
+    return replace(model, version="7-abcdef01", description=model.description.model_copy(update=description))
+
+
+def only_global() -> ServedInflow:
+    """With weights by which the global model alone counts, whatever it had learnt."""
+    weights = {cell: {GLOBAL_MODEL: 1.0} for cell in fitted().model.description.weights}
+    return served(weights=weights)
+
+
+@pytest.mark.parametrize("model", [served, only_global], ids=["as learnt", "the global model alone"])
+def test_quantiles_do_not_cross_and_do_not_fall_with_time(model: object) -> None:
+    made = model().forecast_many(histories(), cutoff=CUTOFF, known_at=CUTOFF)  # type: ignore[operator]  # one of the two above
+    for forecast in made:
+        inflow = np.array(forecast.inflow_quantiles)
+        assert (inflow >= 0).all()
+        assert (np.diff(inflow, axis=0) >= 0).all()
+        assert (np.diff(inflow, axis=1) >= 0).all()
+        assert forecast.model_grade == FULL_MODEL
+        assert (forecast.forecaster, forecast.forecaster_version) == (NAME, "7-abcdef01")
+
+
+def test_readings_after_the_cutoff_change_nothing_neither_in_the_fit_nor_in_a_forecast() -> None:
+    changed = [changed_after(history, CUTOFF) for history in histories()]
+    again = fit_served(changed, cutoff=CUTOFF, known_at=CUTOFF, iterations=ITERATIONS)
+    assert sha256(pack(again.model)) == sha256(pack(fitted().model)), "the same readings up to the cutoff give the same artifact"
+    assert again.comparison == fitted().comparison
+    for before, after in zip(histories()[:4], changed[:4], strict=True):
+        first = served().forecast(before, cutoff=CUTOFF, known_at=CUTOFF)
+        assert first == served().forecast(after, cutoff=CUTOFF, known_at=CUTOFF)
+        assert first is not None
+
+
+@pytest.mark.slow
+def test_one_reading_before_the_cutoff_does_change_the_fit() -> None:
+    """So that the test above cannot pass by a fit that looks at nothing."""
+    first = histories()[0]
+    levels = first.levels.copy()
+    levels[100:140] = 0.9
+    other = History(first.container_id, first.fraction, first.times, levels)
+    again = fit_served((other, *histories()[1:]), cutoff=CUTOFF, known_at=CUTOFF, iterations=ITERATIONS)
+    assert sha256(pack(again.model)) != sha256(pack(fitted().model))
+
+
+def test_many_at_once_are_forecast_as_each_alone() -> None:
+    together = served().forecast_many(histories()[:4], cutoff=CUTOFF, known_at=CUTOFF)
+    assert together == [served().forecast(history, cutoff=CUTOFF, known_at=CUTOFF) for history in histories()[:4]]
+
+
+def test_the_global_model_follows_each_containers_own_rate() -> None:
+    slow, fast = (only_global().forecast(histories()[index], cutoff=CUTOFF, known_at=CUTOFF) for index in (0, 2))
+    assert slow is not None
+    assert fast is not None
+    day, middle = slow.horizon_hours.index(24), slow.quantiles.index(0.5)
+    assert 0.01 < slow.inflow_quantiles[middle][day] < 0.08
+    assert 0.25 < fast.inflow_quantiles[middle][day] < 0.6
+
+
+def test_a_missing_member_is_left_out_and_said() -> None:
+    lacking = replace(only_global(), regressors=())
+    assert lacking.missing_members() == (GLOBAL_MODEL,)
+    forecast = lacking.forecast(histories()[2], cutoff=CUTOFF, known_at=CUTOFF)
+    assert forecast is not None
+    assert forecast.model_grade == PARTIAL
+    assert "lacks its global model" in forecast.basis
+    assert forecast.evidence is not None
+    assert forecast.evidence.members == {OWN_PAST: 1.0}
+
+
+def test_a_member_of_a_newer_release_is_missing_too() -> None:
+    forecast = served(members=(OWN_PAST, GLOBAL_MODEL, "weather")).forecast(histories()[2], cutoff=CUTOFF, known_at=CUTOFF)
+    assert forecast is not None
+    assert forecast.model_grade == PARTIAL
+    assert "weather" in forecast.basis
+
+
+def test_a_stale_model_still_serves_and_says_so() -> None:
+    serving = ServingModel(stale_days=30)
+    serving.model = served()
+    early, late = (
+        serving.forecast(None, histories()[:1], cutoff=moment(at), known_at=moment(at))[0]
+        for at in (CUTOFF + DAY, CUTOFF + 9 * DAY)
+    )
+    assert early is not None
+    assert early.model_grade == FULL_MODEL
+    serving.model = served(data_until=moment(CUTOFF - 40 * DAY))
+    late = serving.forecast(None, histories()[:1], cutoff=moment(CUTOFF), known_at=moment(CUTOFF))[0]
+    assert late is not None
+    assert late.model_grade == STALE_MODEL
+    assert "not been fitted for long" in late.basis
+
+
+def test_a_model_that_has_seen_what_comes_after_the_cutoff_is_not_asked() -> None:
+    serving = ServingModel(stale_days=30)
+    serving.model = served()
+    before = moment(CUTOFF - 10 * DAY)
+    made = serving.forecast(served().own_past, histories()[:1], cutoff=before, known_at=before)[0]
+    assert made is not None
+    assert made.model_grade == FALLBACK
+    assert "learnt from later readings" in made.basis
+
+
+def test_young_and_silent_containers_are_forecast_by_their_own_past_alone() -> None:
+    history = histories()[2]
+    kept = history.times <= CUTOFF - 4 * DAY
+    silent = History(history.container_id, history.fraction, history.times[kept], history.levels[kept])
+    late = history.times >= CUTOFF - 3 * DAY
+    young = History(history.container_id, history.fraction, history.times[late], history.levels[late])
+    for container in (silent, young):
+        forecast = only_global().forecast(container, cutoff=CUTOFF, known_at=CUTOFF)
+        assert forecast is not None
+        assert forecast.evidence is not None
+        assert forecast.evidence.members == {OWN_PAST: 1.0}
+
+
+@pytest.mark.slow
+def test_a_candidate_is_compared_on_cases_that_neither_has_learnt_from() -> None:
+    later = CUTOFF + 7 * DAY
+    comparison = fit_served(histories(), cutoff=later, known_at=later, serving=served(), iterations=ITERATIONS).comparison
+    assert comparison.rival == "model 7-abcdef01"
+    assert comparison.not_worse == (comparison.ratio <= 1.005)
+    # From the serving model's last reading on; the fit alone would have left twice as much time.
+    assert LEAST_COMPARED <= comparison.cases < fitted().comparison.cases
+    at_once = fit_served(histories(), cutoff=CUTOFF + 6 * HOUR, known_at=CUTOFF + 6 * HOUR, serving=served(), iterations=ITERATIONS)
+    assert not at_once.comparison.not_worse
+    assert "not compared" in at_once.comparison.sentence
+
+
+@pytest.mark.slow
+def test_a_serving_model_that_knows_nothing_loses_and_a_candidate_that_knows_nothing_is_not_taken() -> None:
+    later = CUTOFF + 7 * DAY
+    lost = dict.fromkeys(fitted().model.description.offsets, (5.0,) * 9)
+    won = fit_served(histories(), cutoff=later, known_at=later, serving=served(offsets=lost), iterations=ITERATIONS).comparison
+    assert won.not_worse
+    assert won.ratio < 0.5
