@@ -15,8 +15,9 @@ import numpy as np
 from models.fill_forecast import members as simple
 from models.fill_forecast.calibration import WINDOW_DAYS, calibrated, offsets
 from models.fill_forecast.history import DAY, BoolArray, FloatArray, History, IntArray
-from models.fill_forecast.level_model import ITERATIONS, fit_level_model
-from models.fill_forecast.rows import Progress, Rows, build_rows, silent
+from models.fill_forecast.level_model import ITERATIONS, LARGEST_FIT, fit_level_model, sample_of
+from models.fill_forecast.rows import Progress, Rows, build_rows, silent, without_truth
+from models.fill_forecast.spread import Spread, in_turn
 from models.fill_forecast.weighing import combined, weigh
 
 _WARM_UP_REFITS = 4
@@ -61,6 +62,7 @@ def backtest(
     *,
     plans: Sequence[FloatArray] | None = None,
     progress: Progress = silent,
+    spread: Spread = in_turn,
 ) -> BacktestResult:
     """Runs it. `plans[i]` are the planned collections of container i, past and future, as far as the forecaster is told; None means
     that nothing is known about collections. Minutes for 30 containers and three years, one thread."""
@@ -71,13 +73,14 @@ def backtest(
         horizon_days=options.horizon_days,
         plans=nothing if plans is None else plans,
         progress=progress,
+        spread=spread,
     )
     starts = np.array(
         [history.times[0] + (1 - options.test_share) * (history.times[-1] - history.times[0]) for history in histories]
     )
     scored = rows.cutoff >= starts[rows.container]
     group = _Groups(histories, rows, starts)
-    made = _roll(rows, scored, group, options, plans is not None, progress)
+    made = _roll(rows, scored, group, options, plans is not None, progress, spread)
     test = rows.of(scored)
     forecasts = {FORECASTER: made.forecast[scored], **_baselines(rows, scored, options.quantiles, plans is not None)}
     return BacktestResult(test, forecasts, group.fast[test.container], made.mean_weights)
@@ -103,40 +106,75 @@ class _Made:
     mean_weights: dict[str, float]
 
 
-def _roll(rows: Rows, scored: BoolArray, group: _Groups, options: BacktestOptions, planned: bool, progress: Progress) -> _Made:
+def _roll(
+    rows: Rows, scored: BoolArray, group: _Groups, options: BacktestOptions, planned: bool, progress: Progress, spread: Spread
+) -> _Made:
     """Goes through the refits in time order; whatever is used at one of them had ended before it."""
     quantiles = options.quantiles
-    first_scored = float(rows.cutoff[scored].min())
-    refits = first_scored + options.refit_days * DAY * np.arange(
-        -_WARM_UP_REFITS, np.ceil((rows.cutoff.max() - first_scored) / (options.refit_days * DAY)) + 1
-    )
+    spans = _refit_spans(rows, scored, options)
     simple_members = simple.MEMBERS_WITH_PLAN if planned else simple.MEMBERS_WITHOUT_PLAN
     global_members = ("global model", "global model around usual") if planned else ("global model",)
     members = {name: np.full((len(rows), len(quantiles)), np.nan) for name in (*global_members, *simple_members)}
-    forecast = np.full((len(rows), len(quantiles)), np.nan)
-    weighted: list[dict[str, float]] = []
-    for step, refit in enumerate(refits):
-        until = refit + options.refit_days * DAY
-        now = np.flatnonzero((rows.cutoff >= refit) & (rows.cutoff < until))
-        if not len(now):
-            continue
-        ended = rows.of(rows.resolved_by(refit))
+    for _, now in spans:
         for name, member in simple_members.items():
             members[name][now] = member(rows.of(now), quantiles)
-        for number, name in enumerate(global_members):
-            model = fit_level_model(
-                ended, quantiles, seed=options.seed + step, around_usual=number == 1, iterations=options.iterations
-            )
-            instead = members[next(iter(simple_members))][now]
-            members[name][now] = instead if model is None else model.predict(rows.of(now))
+    fits = [(number, refit, now) for number, (refit, now) in enumerate(spans)]
+    tasks = [(fit, name) for fit in fits for name in global_members]
+    pieces = (
+        _piece(rows, refit, now, options, options.seed + number, around_usual=name == global_members[-1] and planned)
+        for (number, refit, now), name in tasks
+    )
+    for done, (((_, _, now), name), predicted) in enumerate(zip(tasks, spread(_fit_and_predict, pieces), strict=True), start=1):
+        members[name][now] = members[next(iter(simple_members))][now] if predicted is None else predicted
+        progress("fitting and forecasting", done, len(tasks))
+    forecast = np.full((len(rows), len(quantiles)), np.nan)
+    weighted: list[dict[str, float]] = []
+    for refit, now in spans:
         past = (
             (rows.cutoff >= refit - _WEIGHING_REFITS * options.refit_days * DAY) & (rows.cutoff < refit) & rows.resolved_by(refit)
         )
         for fraction in np.unique(group.fraction):
             weighted += _weigh_fraction(rows, now, past, group.fraction == fraction, members, forecast, quantiles)
-        progress("fitting and forecasting", step + 1, len(refits))
     _calibrate(rows, forecast, scored, group, options)
     return _Made(forecast, {name: float(np.mean([item[name] for item in weighted])) for name in members} if weighted else {})
+
+
+def _refit_spans(rows: Rows, scored: BoolArray, options: BacktestOptions) -> list[tuple[float, IntArray]]:
+    """(moment of a refit, rows whose cutoffs it forecasts), those before the scored part first; spans without a row are left out."""
+    first_scored = float(rows.cutoff[scored].min())
+    length = options.refit_days * DAY
+    steps = np.arange(-_WARM_UP_REFITS, np.ceil((rows.cutoff.max() - first_scored) / length) + 1)
+    spans = []
+    for refit in (first_scored + length * steps).tolist():
+        now = np.flatnonzero((rows.cutoff >= refit) & (rows.cutoff < refit + length))
+        if len(now):
+            spans.append((refit, now))
+    return spans
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Piece:
+    """One fit and what it is to forecast. `past` are rows whose truth was read before the first of `now`, which come without truth."""
+
+    past: Rows
+    now: Rows
+    quantiles: tuple[float, ...]
+    seed: int
+    around_usual: bool
+    iterations: int
+
+
+def _piece(rows: Rows, refit: float, now: IntArray, options: BacktestOptions, seed: int, *, around_usual: bool) -> _Piece:
+    ended = np.flatnonzero(rows.resolved_by(refit))
+    ended = ended[sample_of(len(ended), LARGEST_FIT, np.random.default_rng(seed))]
+    return _Piece(rows.of(ended), without_truth(rows.of(now)), options.quantiles, seed, around_usual, options.iterations)
+
+
+def _fit_and_predict(piece: _Piece) -> FloatArray | None:
+    model = fit_level_model(
+        piece.past, piece.quantiles, seed=piece.seed, around_usual=piece.around_usual, iterations=piece.iterations
+    )
+    return None if model is None else model.predict(piece.now)
 
 
 def _weigh_fraction(

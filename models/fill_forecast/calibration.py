@@ -2,6 +2,10 @@
 
 For each quantile q the errors (truth - forecast quantile) of forecasts that ended in the last 60 days are gathered; adding their own q-quantile
 makes a share q of them lie below, ties at a bound counted half. Lower and upper bounds are moved separately (CQR, Romano 2019, one-sided).
+
+Where many truths lie exactly at full (or empty), a bound there ties with them, and a tie is half a miss that moving it further does not mend.
+The outer bounds are therefore moved by the errors' quantiles at a share that is a little smaller or larger than their own, so that the interval
+between them covered what it should; as far as that costs next to no pinball loss.
 """
 
 from __future__ import annotations
@@ -12,6 +16,10 @@ from models.fill_forecast.history import FloatArray
 
 WINDOW_DAYS = 60.0
 _LEAST_CASES = 60
+_SMALLER_SHARES = np.concatenate([[0.0], np.arange(-0.4, 0.0, 0.1), np.arange(0.1, 0.85, 0.1)])
+"""By how much the outer bounds' own shares are made smaller (a wider interval), nothing first."""
+_DEAREST = 1.02
+"""How much pinball loss of the outer bounds, relative to that of leaving their shares alone, the right coverage may cost."""
 
 
 def offsets(truth: FloatArray, forecast: FloatArray, quantiles: tuple[float, ...]) -> FloatArray:
@@ -19,20 +27,30 @@ def offsets(truth: FloatArray, forecast: FloatArray, quantiles: tuple[float, ...
     moved = np.zeros(len(quantiles))
     if len(truth) < _LEAST_CASES:
         return moved
-    for column in range(len(quantiles) - 1, -1, -1):
-        quantile = quantiles[column]
-        if quantile != 0.5:
-            share = quantile - _lost_at_full(truth, forecast[:, -1] + moved[-1], quantiles) if column == 0 else quantile
-            moved[column] = np.quantile(truth - forecast[:, column], share, method="hazen")
+    for column in range(1, len(quantiles) - 1):
+        if quantiles[column] != 0.5:
+            moved[column] = np.quantile(truth - forecast[:, column], quantiles[column], method="hazen")
+    moved[0], moved[-1] = _outer_offsets(truth, forecast[:, 0], forecast[:, -1], quantiles[0], quantiles[-1])
     return moved
 
 
-def _lost_at_full(truth: FloatArray, top: FloatArray, quantiles: tuple[float, ...]) -> float:
-    """How much of the interval's coverage its upper bound cannot give. Containers that stand at full often tie with a bound at full, and a
-    tie is half a miss that no higher bound mends; the lower bound makes up for it, down to half its share."""
-    top = np.minimum(top, 1.0)
-    missed = float((truth > top).mean() + 0.5 * (truth == top).mean())
-    return float(np.clip(missed - (1 - quantiles[-1]), 0.0, 0.5 * quantiles[0]))
+def _outer_offsets(truth: FloatArray, low: FloatArray, high: FloatArray, share: float, upper: float) -> tuple[float, float]:
+    below = np.quantile(truth - low, share * (1 - _SMALLER_SHARES), method="hazen")
+    above = np.quantile(truth - high, 1 - (1 - upper) * (1 - _SMALLER_SHARES), method="hazen")
+    lows, highs = np.clip(low[:, None] + below, 0.0, 1.0), np.clip(high[:, None] + above, 0.0, 1.0)
+    truths = truth[:, None]
+    within = ((truths >= lows) & (truths <= highs)).mean(axis=0)
+    inside = ((truths > lows) & (truths < highs)).mean(axis=0)
+    loss = _pinball(truths - lows, share) + _pinball(truths - highs, upper)
+    missed = np.abs(0.5 * (within + inside) - (upper - share))
+    missed[loss > _DEAREST * loss[0] + 1e-9] = np.inf
+    best = int(np.argmin(missed))
+    return float(below[best]), float(above[best])
+
+
+def _pinball(error: FloatArray, quantile: float) -> FloatArray:
+    loss: FloatArray = np.maximum(quantile * error, (quantile - 1) * error).mean(axis=0)
+    return loss
 
 
 def calibrated(forecast: FloatArray, moved: FloatArray) -> FloatArray:

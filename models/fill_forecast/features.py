@@ -26,6 +26,8 @@ STATE_NAMES: tuple[str, ...] = (
     "level_last",
     "level_robust",
     "level_day_mean",
+    "level_carried_3d",
+    "level_carried_7d",
     "level_gap_hours",
     "since_emptying_hours",
     "inflow_since_emptying",
@@ -55,6 +57,8 @@ WINDOW_NAMES: tuple[str, ...] = (
     "length_hours",
     "lead_hours",
     "collections",
+    "hours_to_next_collection",
+    "share_of_collection_interval",
     "base",
     "by_rate_7d",
     "by_rate_28d",
@@ -62,6 +66,8 @@ WINDOW_NAMES: tuple[str, ...] = (
     "by_median_rate_90d",
     "by_week_profile",
     "by_rate_and_hours",
+    "by_same_weekdays",
+    "by_next_collection",
     *(f"own_inflow_{level}" for level in OWN_LEVELS),
     *(f"own_level_{level}" for level in OWN_LEVELS),
     *(f"weekday_level_{level}" for level in OWN_LEVELS),
@@ -143,6 +149,7 @@ def windows_of(state: State, horizon_hours: FloatArray, collections: FloatArray,
     )
     length = (targets - begins) / HOUR
     base = np.where(count > 0, state.curve.residual, state.level)
+    until_next, share = _next_collection(state, planned, count, targets)
     profile = _profile_inflow(state, begins + weekday_shift, targets + weekday_shift)
     own = _own_windows(state, begins, length)
     local = np.array([state.cutoff, *targets]) + weekday_shift
@@ -160,11 +167,15 @@ def windows_of(state: State, horizon_hours: FloatArray, collections: FloatArray,
         length,
         (begins - state.cutoff) / HOUR,
         count.astype(float),
+        until_next,
+        share,
         base,
         *(state.rates[days] * length / 24 for days in (7, 28, 90)),
         _median_daily_inflow(state) * length / 24,
         profile,
         state.rates[28] * length / 24 * _hours_factor(state, begins, length),
+        _same_weekday_inflow(state, begins, length),
+        base + (float(state.values[STATE_NAMES.index("level_before_emptying")]) - base) * share,
         *own,
         *own_levels.T,
         *same_weekday,
@@ -185,10 +196,22 @@ def _level_values(seen: History, curve: InflowCurve, cutoff: float) -> list[floa
         float(seen.levels[-1]),
         curve.level_at_end(),
         mean,
+        *(_carried_level(curve, cutoff, days) for days in (3, 7)),
         (cutoff - float(seen.times[-1])) / HOUR,
         (cutoff - since) / HOUR,
         float(curve.cumulative[-1] - curve.cumulative[first]),
     ]
+
+
+def _carried_level(curve: InflowCurve, cutoff: float, days: int) -> float:
+    """The level now as the readings of the last days since the last emptying tell it together, each carried forward at the usual rate: steadier than
+    one reading where the sensor's jitter is as large as a day's inflow."""
+    first = int(curve.emptyings.first_after[-1]) if len(curve.emptyings) else 0
+    first = max(first, int(np.searchsorted(curve.times, cutoff - days * DAY)))
+    if first >= len(curve.times):
+        return float(curve.levels[-1])
+    carried = curve.levels[first:] + max(0.0, curve.rate_per_day) * (curve.times[-1] - curve.times[first:]) / DAY
+    return min(1.0, float(carried.mean()))
 
 
 def _usage_values(seen: History, curve: InflowCurve, cutoff: float, daily: FloatArray, step: float) -> list[float]:
@@ -268,6 +291,34 @@ def _own_windows(state: State, begins: FloatArray, length: FloatArray) -> FloatA
     last = len(hours) - 1
     samples = np.where(inside, state.cumulative[np.minimum(ends, last)] - state.cumulative[np.minimum(starts, last)], np.nan)
     return _quantiles(samples, OWN_LEVELS)
+
+
+def _next_collection(state: State, planned: FloatArray, count: IntArray, targets: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """(hours from each target to the next collection that is told, how much of the time from the level at hand to that collection has
+    gone by at the target); NaN where none is told. Who collects when a container is full says with the plan how fast it fills."""
+    following = np.append(planned, np.nan)[count]
+    begins = np.concatenate([[state.observed_at], planned])[count]
+    share: FloatArray = (targets - begins) / np.maximum(following - begins, HOUR)
+    return (following - targets) / HOUR, share
+
+
+def _same_weekday_inflow(state: State, begins: FloatArray, length: FloatArray) -> FloatArray:
+    """Mean inflow of windows of that length that started at the same hour of the week, of the last eight weeks; NaN with fewer than three."""
+    spans = np.maximum(1, np.round(length)).astype(np.int64)
+    hours = state.hours.astype(np.int64)
+    if len(hours) < 24:
+        return np.full(len(spans), np.nan)
+    ends = np.floor(begins / HOUR).astype(np.int64) - hours[0] + spans
+    ago = (ends - (len(hours) - 1) + 167) // 168
+    ends = ends[None, :] - 168 * (ago[None, :] + np.arange(8)[:, None])
+    starts = ends - spans[None, :]
+    inside = starts >= 0
+    last = len(hours) - 1
+    samples = np.where(inside, state.cumulative[np.clip(ends, 0, last)] - state.cumulative[np.clip(starts, 0, last)], np.nan)
+    known = ~np.isnan(samples)
+    size = known.sum(axis=0)
+    mean = np.where(known, samples, 0.0).sum(axis=0) / np.maximum(size, 1)
+    return np.where(size >= 3, mean, np.nan)
 
 
 def _profile_inflow(state: State, begins: FloatArray, targets: FloatArray) -> FloatArray:

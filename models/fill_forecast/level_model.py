@@ -12,14 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from models.fill_forecast.history import FloatArray
+from models.fill_forecast.history import FloatArray, IntArray
 from models.fill_forecast.rows import Rows
 
 ITERATIONS = 150
 """Trees of each quantile's model."""
 _LEAVES = 31
 _LEAVES_AROUND_USUAL = 15
-_LARGEST_FIT = 45_000
+LARGEST_FIT = 45_000
+"""Rows that one fit learns from at most; more were no better on made-up sets and cost time in proportion."""
 _LEAST_FIT = 500
 _FINE_STEP = 0.01
 _MOST_LEVELS = 25
@@ -75,7 +76,13 @@ def usual_level(rows: Rows) -> FloatArray:
 
 
 def fit_level_model(
-    rows: Rows, quantiles: Sequence[float], *, seed: int, around_usual: bool = False, iterations: int = ITERATIONS
+    rows: Rows,
+    quantiles: Sequence[float],
+    *,
+    seed: int,
+    around_usual: bool = False,
+    iterations: int = ITERATIONS,
+    most_rows: int = LARGEST_FIT,
 ) -> LevelModel | None:
     """Fits on rows whose truth is known; the caller answers for which these are. None when they are too few.
 
@@ -85,8 +92,7 @@ def fit_level_model(
     if len(rows) < _LEAST_FIT:
         return None
     rng = np.random.default_rng(seed)
-    if len(rows) > _LARGEST_FIT:
-        rows = rows.of(np.sort(rng.choice(len(rows), _LARGEST_FIT, replace=False)))
+    rows = rows.of(sample_of(len(rows), most_rows, rng))
     features = rows.features()
     features[:, np.isnan(features).all(axis=0)] = 0.0  # what nobody has cannot be binned
     step = rows.named("level_steps")
@@ -105,6 +111,14 @@ def fit_level_model(
     return LevelModel(tuple(quantiles), around_usual, regressors, classifier, levels)
 
 
+def sample_of(size: int, most: int, rng: np.random.Generator) -> IntArray:
+    """Rising indices of at most `most` of `size` things."""
+    if size <= most:
+        return np.arange(size)
+    chosen: IntArray = np.sort(rng.choice(size, most, replace=False))
+    return chosen
+
+
 def _regressor(quantile: float, leaves: int, iterations: int) -> HistGradientBoostingRegressor:
     return HistGradientBoostingRegressor(
         loss="quantile",
@@ -114,6 +128,7 @@ def _regressor(quantile: float, leaves: int, iterations: int) -> HistGradientBoo
         max_leaf_nodes=leaves,
         min_samples_leaf=100,
         l2_regularization=1.0,
+        max_features=0.5,
         max_bins=128,
         early_stopping=False,
         random_state=0,
@@ -127,6 +142,7 @@ def _classifier(iterations: int) -> HistGradientBoostingClassifier:
         max_leaf_nodes=15,
         min_samples_leaf=200,
         l2_regularization=5.0,
+        max_features=0.5,
         max_bins=128,
         early_stopping=False,
         random_state=0,

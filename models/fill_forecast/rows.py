@@ -12,6 +12,7 @@ import numpy as np
 
 from models.fill_forecast.features import STATE_NAMES, WINDOW_NAMES, state_at, windows_of
 from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, History, IntArray, usual_interval
+from models.fill_forecast.spread import Spread, in_turn
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total)."""
@@ -66,14 +67,19 @@ def build_rows(
     horizon_days: int,
     plans: Sequence[FloatArray],
     progress: Progress = silent,
+    spread: Spread = in_turn,
 ) -> Rows:
     """One row per container, daily cutoff at `origin_hour` UTC and horizon. `plans[i]` are the collections of container i that are
     told to a forecaster, of its whole time; a row is told those between its cutoff and its target."""
     horizons = 24.0 * np.arange(1, horizon_days + 1, dtype=np.float64)
+    pieces = (
+        _Piece(index, history, plan, origin_hour, horizons)
+        for index, (history, plan) in enumerate(zip(histories, plans, strict=True))
+    )
     parts: list[Rows] = []
-    for index, (history, plan) in enumerate(zip(histories, plans, strict=True)):
-        parts.extend(_rows_of(index, history, plan, origin_hour, horizons))
-        progress("looking back from each day", index + 1, len(histories))
+    for done, part in enumerate(spread(_rows_of, pieces), start=1):
+        parts += [part] if part is not None else []
+        progress("looking back from each day", done, len(histories))
     return _joined(parts)
 
 
@@ -98,9 +104,22 @@ def without_truth(rows: Rows) -> Rows:
     return replace(rows, truth=np.full(len(rows), np.nan))
 
 
-def _rows_of(index: int, history: History, plan: FloatArray, origin_hour: int, horizons: FloatArray) -> list[Rows]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Piece:
+    """One container's part of the work."""
+
+    index: int
+    history: History
+    plan: FloatArray
+    origin_hour: int
+    horizons: FloatArray
+
+
+def _rows_of(piece: _Piece) -> Rows | None:
+    """None where nothing was read before any cutoff."""
+    index, history, plan, horizons = piece.index, piece.history, piece.plan, piece.horizons
     made: list[Rows] = []
-    for cutoff in daily_cutoffs(history, origin_hour):
+    for cutoff in daily_cutoffs(history, piece.origin_hour):
         state = state_at(history, float(cutoff), float(cutoff))
         if state is None:
             continue
@@ -117,7 +136,7 @@ def _rows_of(index: int, history: History, plan: FloatArray, origin_hour: int, h
                 truth=observed_levels(history, targets),
             )
         )
-    return made
+    return _joined(made) if made else None
 
 
 def _joined(parts: Sequence[Rows]) -> Rows:

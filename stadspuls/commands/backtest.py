@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     from models.fill_forecast.backtest import BacktestOptions, BacktestResult
     from models.fill_forecast.history import FloatArray, History
     from models.fill_forecast.rows import Progress
+    from models.fill_forecast.spread import Spread
+
+
+_FEW_CASES = 2_000
+"""Containers times days."""
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -40,6 +45,9 @@ def backtest(
     quantiles: Annotated[str, typer.Option(help="Quantiles, rising")] = "0.1,0.5,0.9",
     refit_days: Annotated[int, typer.Option(min=1, max=400, help="Days between refits")] = 45,
     output: Annotated[Path | None, typer.Option(help="Write the forecasts to this CSV file")] = None,
+    workers: Annotated[
+        int, typer.Option(min=0, max=64, help="Processes that compute; 0: as many as cores, one for small files")
+    ] = 0,
     charts: Annotated[
         Path | None, typer.Option(help="Start of the names of the PNG files; otherwise that of --output, or backtest")
     ] = None,
@@ -51,6 +59,7 @@ def backtest(
     _one_thread()
     from models.fill_forecast.backtest import FORECASTER, BacktestOptions
     from stadspuls import backtest_files, backtest_report
+    from stadspuls.cores import Cores
 
     options = BacktestOptions(
         origin_hour=origin_hour,
@@ -68,10 +77,11 @@ def backtest(
         print(f"  note: {line}")
 
     results = {}
-    with _progress() as progress:
-        results["exact plan"] = _run(histories, options, plans, plans, progress)
+    with _progress() as progress, Cores(workers or _workers_for(histories)) as spread:
+        results["exact plan"] = _run(histories, options, plans, plans, progress, spread)
         if plan_blur or plan_skip:
-            results["vague plan"] = _run(histories, options, plans, _degraded(plans or [], plan_blur, plan_skip), progress)
+            vague = _degraded(plans or [], plan_blur, plan_skip)
+            results["vague plan"] = _run(histories, options, plans, vague, progress, spread)
     result = results.get("vague plan", results["exact plan"])
 
     for line in backtest_report.table_lines(backtest_report.score_table(result, options.quantiles), options.quantiles):
@@ -93,6 +103,7 @@ def _run(
     known: Sequence[FloatArray] | None,
     told: Sequence[FloatArray] | None,
     progress: Progress,
+    spread: Spread,
 ) -> BacktestResult:
     """`known` are the collections as they were, which a container's past is read with; `told` those of the future."""
     from dataclasses import replace
@@ -101,7 +112,16 @@ def _run(
 
     if known is not None:
         histories = [replace(history, collections=times) for history, times in zip(histories, known, strict=True)]
-    return backtest(histories, options, plans=told, progress=progress)
+    return backtest(histories, options, plans=told, progress=progress, spread=spread)
+
+
+def _workers_for(histories: Sequence[History]) -> int:
+    """One for what is done before other processes would have started."""
+    from models.fill_forecast.history import DAY
+    from stadspuls.cores import available_cores
+
+    cases = sum((history.times[-1] - history.times[0]) / DAY for history in histories)
+    return available_cores() if cases > _FEW_CASES else 1
 
 
 def _degraded(plans: Sequence[FloatArray], blur: str, skip: float) -> list[FloatArray]:

@@ -71,11 +71,19 @@ def test_too_few_resolved_forecasts_move_nothing() -> None:
     assert (offsets(np.ones(10), np.zeros((10, 3)), QUANTILES) == 0).all()
 
 
-def test_where_half_the_truths_tie_with_full_the_lower_bound_makes_up_for_part_of_it() -> None:
+@pytest.mark.parametrize("share_full", [0.1, 0.25, 0.35])
+def test_where_truths_tie_with_full_the_lower_bound_makes_up_for_it(share_full: float) -> None:
     rng = np.random.default_rng(2)
-    truth = np.minimum(1.0, rng.normal(0.95, 0.1, 4000))
-    forecast = np.tile([0.8, 0.95, 1.0], (4000, 1))
+    truth = np.where(rng.random(4000) < share_full, 1.0, rng.uniform(0.3, 1.0, 4000))
+    forecast = np.tile([0.35, 0.7, 1.0], (4000, 1))
     moved = offsets(truth[:2000], forecast[:2000], QUANTILES)
-    found = calibrated(forecast[2000:], moved)
-    below = float((truth[2000:] < found[:, 0]).mean())
-    assert 0.03 <= below <= 0.07
+    found = scores(truth[2000:], calibrated(forecast[2000:], moved), QUANTILES)
+    assert 0.77 <= found.coverage_ties_half <= 0.83
+
+
+def test_coverage_is_not_bought_dearly() -> None:
+    rng = np.random.default_rng(3)
+    truth = rng.choice([0.0, 0.5, 1.0], 2000)  # every bound on a level ties with a third of the truths
+    forecast = np.tile([0.0, 0.5, 1.0], (2000, 1))
+    found = calibrated(forecast, offsets(truth, forecast, QUANTILES))
+    assert mean_pinball(truth, found, QUANTILES) <= 1.03 * mean_pinball(truth, forecast, QUANTILES)
