@@ -7,7 +7,7 @@ the first day on, it starts some refits before the part that is scored.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,9 +80,10 @@ def backtest(
     )
     scored = rows.cutoff >= starts[rows.container]
     group = _Groups(histories, rows, starts)
-    made = _roll(rows, scored, group, options, plans is not None, progress, spread)
+    rates = {name: simple.with_own_errors(rows, point(rows), options.quantiles) for name, point in simple.POINT_BASELINES.items()}
+    made = _roll(rows, scored, group, options, rates, plans is not None, progress, spread)
     test = rows.of(scored)
-    forecasts = {FORECASTER: made.forecast[scored], **_baselines(rows, scored, options.quantiles, plans is not None)}
+    forecasts = {FORECASTER: made.forecast[scored], **_baselines(rows, scored, rates, options.quantiles, plans is not None)}
     return BacktestResult(test, forecasts, group.fast[test.container], made.mean_weights)
 
 
@@ -107,14 +108,24 @@ class _Made:
 
 
 def _roll(
-    rows: Rows, scored: BoolArray, group: _Groups, options: BacktestOptions, planned: bool, progress: Progress, spread: Spread
+    rows: Rows,
+    scored: BoolArray,
+    group: _Groups,
+    options: BacktestOptions,
+    rates: Mapping[str, FloatArray],
+    planned: bool,
+    progress: Progress,
+    spread: Spread,
 ) -> _Made:
-    """Goes through the refits in time order; whatever is used at one of them had ended before it."""
+    """Goes through the refits in time order; whatever is used at one of them had ended before it. `rates` are forecasts of the simple
+    rates for all rows, members too where a plan is known."""
     quantiles = options.quantiles
     spans = _refit_spans(rows, scored, options)
     simple_members = simple.MEMBERS_WITH_PLAN if planned else simple.MEMBERS_WITHOUT_PLAN
     global_members = ("global model", "global model around usual") if planned else ("global model",)
     members = {name: np.full((len(rows), len(quantiles)), np.nan) for name in (*global_members, *simple_members)}
+    if planned:
+        members.update({name: rates[name] for name in simple.RATES_WITH_PLAN})
     for _, now in spans:
         for name, member in simple_members.items():
             members[name][now] = member(rows.of(now), quantiles)
@@ -213,12 +224,14 @@ def _calibrate(rows: Rows, forecast: FloatArray, scored: BoolArray, group: _Grou
                 forecast[here] = calibrated(raw[here], moved)
 
 
-def _baselines(rows: Rows, scored: BoolArray, quantiles: tuple[float, ...], planned: bool) -> dict[str, FloatArray]:
+def _baselines(
+    rows: Rows, scored: BoolArray, rates: Mapping[str, FloatArray], quantiles: tuple[float, ...], planned: bool
+) -> dict[str, FloatArray]:
     """Every baseline of the table, on the scored rows. With a plan those that can be told it are told it, and say so by their name."""
     made: dict[str, FloatArray] = {}
-    for name, point in simple.POINT_BASELINES.items():
-        aware = planned and name in ("median rate", "weekday rate")
-        made[f"plan + {name}" if aware else name] = simple.with_own_errors(rows, point(rows), quantiles)[scored]
+    for name, forecast in rates.items():
+        aware = planned and name in simple.RATES_WITH_PLAN
+        made[f"plan + {name}" if aware else name] = forecast[scored]
     if planned:
         made["plan + own empirical inflow"] = simple.own_inflow(rows.of(scored), quantiles)
     for name, member in simple.DISTRIBUTION_BASELINES.items():

@@ -94,6 +94,8 @@ POINT_BASELINES: dict[str, Callable[[Rows], FloatArray]] = {
     "median rate": median_rate,
     "weekday rate": weekday_rate,
 }
+RATES_WITH_PLAN = ("median rate", "weekday rate")
+"""Point baselines that count from a planned collection on: members, too, where a plan is known."""
 DISTRIBUTION_BASELINES: dict[str, Member] = {
     "weekday climatology": weekday_levels,
     "own empirical quantiles": own_levels,
