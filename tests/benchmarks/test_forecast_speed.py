@@ -16,11 +16,14 @@ import numpy as np
 import pytest
 
 from models.fill_forecast.features import state_at, windows_of
+from models.fill_forecast.fit_served import fit_served
 from models.fill_forecast.forecaster import QUANTILES
 from models.fill_forecast.history import DAY, HOUR, History
+from models.fill_forecast.inflow_model import predict_inflow
 from models.fill_forecast.level_model import LARGEST_FIT, LevelModel, fit_level_model
 from models.fill_forecast.members import median_rate
 from models.fill_forecast.rows import Rows, build_rows, without_truth
+from models.fill_forecast.served_inflow import ServedInflow
 from tests.benchmarks.real_like_containers import real_like
 
 CONTAINERS, DAYS = 10_000, 7
@@ -59,6 +62,12 @@ def model() -> LevelModel:
     return fitted
 
 
+@cache
+def served() -> ServedInflow:
+    cutoff = max(float(history.times[-1]) for history in histories())
+    return fit_served(histories(), cutoff=cutoff, known_at=cutoff).model
+
+
 def seconds_of(work: Callable[[], object], times: int = 1) -> float:
     """The shortest of the runs."""
     found = []
@@ -82,6 +91,24 @@ def test_a_city_from_stored_features() -> None:
         f"{CONTAINERS:,} containers x {DAYS} days x {len(QUANTILES)} quantiles", seconds, seconds_of(lambda: median_rate(city)), 20
     )
     assert seconds <= 20
+
+
+def test_a_city_from_stored_features_by_the_served_model() -> None:
+    features = repeated(CONTAINERS * DAYS).features()
+    regressors = served().regressors
+    assert len(regressors) == len(QUANTILES)
+    seconds = seconds_of(lambda: predict_inflow(regressors, features), 3)
+    tell("the same by the served model", seconds, seconds_of(lambda: median_rate(rows())), 20)
+    assert seconds <= 20
+
+
+def test_one_container_after_a_new_reading_by_the_served_model() -> None:
+    history = histories()[0]
+    cutoff = float(history.times[-1])
+    model_ = served()
+    seconds = seconds_of(lambda: model_.forecast(history, cutoff=cutoff, known_at=cutoff), 30)
+    tell("one container by the served model", seconds, seconds_of(lambda: np.median(np.diff(history.levels)), 30), 0.05)
+    assert seconds <= 0.05
 
 
 def test_one_container_after_a_new_reading() -> None:
