@@ -41,6 +41,15 @@ class Engine(Protocol):
         history whose raw readings are gone. Not in a transaction."""
         ...
 
+    async def allow_wide_changes(self, connection: asyncpg.Connection) -> None:
+        """Lets this transaction change as many compressed rows as it must."""
+        ...
+
+    async def recompress(self, connection: asyncpg.Connection, kind: SensorKind, since: datetime, until: datetime) -> int:
+        """Compresses anew what changes or late readings left uncompressed in compressed chunks of that time; returns the number of
+        chunks. Not in a transaction."""
+        ...
+
     async def maintain(self, connection: asyncpg.Connection, kind: SensorKind, lifecycle: Lifecycle, now: datetime) -> int:
         """Does what the server does not do by itself; returns how many raw readings retention removed. Not in a transaction."""
         ...

@@ -68,6 +68,12 @@ class PlainEngine:
         for rollup in rollups(kind):
             await connection.execute(f"REFRESH MATERIALIZED VIEW CONCURRENTLY {rollup.name}_{_CURRENT}")
 
+    async def allow_wide_changes(self, connection: asyncpg.Connection) -> None:
+        """Nothing: no row is compressed."""
+
+    async def recompress(self, connection: asyncpg.Connection, kind: SensorKind, since: datetime, until: datetime) -> int:
+        return 0
+
     async def maintain(self, connection: asyncpg.Connection, kind: SensorKind, lifecycle: Lifecycle, now: datetime) -> int:
         removed = await self._retire(connection, kind, now - lifecycle.readings)
         for rollup in rollups(kind):

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import asyncpg
 
 from models.sensor_kinds import SensorKind
 from storage.lifecycle import CHUNK, Lifecycle
+from storage.retrying import past_setbacks
 from storage.rollups import Rollup, rollup_select, rollups
 
 _COLUMNSTORE_CHECK = timedelta(hours=12)
@@ -87,13 +89,31 @@ class TimescaleEngine:
             first = max(start - rollup.width, floor)
             last = until + rollup.width if until is not None else None
             if last is None or first < last:
-                await connection.execute(
-                    "CALL refresh_continuous_aggregate($1::regclass, $2::timestamptz, $3::timestamptz)", rollup.name, first, last
-                )
+                call = "CALL refresh_continuous_aggregate($1::regclass, $2::timestamptz, $3::timestamptz)"
+                await past_setbacks(partial(connection.execute, call, rollup.name, first, last))
+
+    async def allow_wide_changes(self, connection: asyncpg.Connection) -> None:
+        await connection.execute("SET LOCAL timescaledb.max_tuples_decompressed_per_dml_transaction = 0")
+
+    async def recompress(self, connection: asyncpg.Connection, kind: SensorKind, since: datetime, until: datetime) -> int:
+        chunks = await connection.fetch(_PARTLY_COMPRESSED, kind.name, since, until)
+        for row in chunks:
+            await past_setbacks(partial(connection.execute, "CALL convert_to_columnstore($1::regclass)", row["chunk"]))
+        return len(chunks)
 
     async def maintain(self, connection: asyncpg.Connection, kind: SensorKind, lifecycle: Lifecycle, now: datetime) -> int:
         return 0
 
+
+# The status of a chunk is a set of bits: 1 compressed, 2 with segments out of order, 8 with rows beside the segments.
+_PARTLY_COMPRESSED = """
+    SELECT format('%I.%I', info.chunk_schema, info.chunk_name) AS chunk
+    FROM timescaledb_information.chunks AS info
+    JOIN _timescaledb_catalog.chunk AS chunk ON chunk.schema_name = info.chunk_schema AND chunk.table_name = info.chunk_name
+    WHERE info.hypertable_schema = current_schema() AND info.hypertable_name = $1
+      AND info.range_end > $2 AND info.range_start <= $3 AND chunk.status & 1 = 1 AND chunk.status & 10 > 0
+    ORDER BY info.range_start
+"""
 
 _RETENTION = (
     "SELECT add_retention_policy($1::regclass, drop_after => $2::interval, schedule_interval => $3::interval)",

@@ -65,6 +65,7 @@ class Lifecycle:
                 "Inputs of decisions",
                 "NOT EXISTS (SELECT FROM plan_input AS used WHERE used.content_sha256 = decision_input.content_sha256)",
             ),
+            KeptTable("correction", "made_at", decisions, "Corrections with their diffs, and the readings that they withdrew"),
             KeptTable("outbox", "written_at", timedelta(days=30), "Messages to other systems, once sent", "sent_at IS NOT NULL"),
             KeptTable("emptying", "emptied_before", self.rollups, "Emptyings seen in the signal"),
             KeptTable("ledger", "hour", self.rollups, "The ledger"),

@@ -6,12 +6,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 import asyncpg
 
 from models.sensor_kinds import SENSOR_KINDS, SensorKind
 from storage.engine import detect_engine
 from storage.lifecycle import Lifecycle
+from storage.retrying import past_setbacks
 
 
 @dataclass
@@ -34,11 +36,10 @@ async def maintain(
     engine = await detect_engine(connection)
     report = MaintenanceReport(engine.name)
     for kind in kinds:
-        report.removed[kind.name] = await engine.maintain(connection, kind, lifecycle, now)
+        report.removed[kind.name] = await past_setbacks(partial(engine.maintain, connection, kind, lifecycle, now))
     for kept in lifecycle.kept_tables():
-        done = await connection.execute(
-            f"DELETE FROM {kept.table} WHERE {kept.age_column} < ($1::timestamptz) AND {kept.condition}", now - kept.keep
-        )
+        delete = f"DELETE FROM {kept.table} WHERE {kept.age_column} < ($1::timestamptz) AND {kept.condition}"
+        done = await past_setbacks(partial(connection.execute, delete, now - kept.keep))
         report.removed[kept.table] = int(done.removeprefix("DELETE "))
     return report
 

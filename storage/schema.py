@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -25,10 +25,13 @@ from storage.reading_tables import (
     missing_columns,
     reading_columns,
 )
+from storage.retrying import past_setbacks
 from storage.rollups import rollup_columns, rollups
 
 _ADVISORY_LOCK = 7_382_645_001
-_DEADLOCKS_BORNE = 5
+_LOCK_SECONDS = 5
+"""A change of schema that waits for a long query makes everybody else wait behind it: it gives way and comes back."""
+_WAITS_BORNE = 8
 
 _VERSION_TABLE = """
 CREATE TABLE IF NOT EXISTS schema_version (
@@ -40,6 +43,7 @@ CREATE TABLE IF NOT EXISTS schema_setting (
     name text PRIMARY KEY,
     value text NOT NULL
 );
+ALTER TABLE schema_version ADD COLUMN IF NOT EXISTS works_with integer;
 """
 
 
@@ -73,7 +77,7 @@ async def migrate(
         await connection.execute(_VERSION_TABLE)
         await _run_migrations(connection, migrations, changes)
         fit = partial(_fit_everything, connection, engine, kinds, timezone, lifecycle or Lifecycle())
-        report = await _past_deadlocks(fit)
+        report = await past_setbacks(fit, times=_WAITS_BORNE)
     report.version = migrations[-1].version
     report.changes[:0] = changes
     return report
@@ -84,6 +88,7 @@ async def _fit_everything(
 ) -> MigrationReport:
     report = MigrationReport(engine.name)
     async with connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
         await _keep_setting(connection, "engine", engine.name, "a database cannot change its engine: dump and restore the readings")
         await _keep_setting(
             connection, "timezone", timezone, "daily rollups are made in that time zone: write a named migration (change_timezone)"
@@ -93,15 +98,6 @@ async def _fit_everything(
         await engine.apply_lifecycle(connection, kinds, lifecycle)
         report.roles = await apply_grants(connection, kinds)
     return report
-
-
-async def _past_deadlocks(fit: Callable[[], Awaitable[MigrationReport]]) -> MigrationReport:
-    """Does a step again that was rolled back by a deadlock: the server's own jobs lock a table and their job in the other order, and
-    PostgreSQL then ends one of the two. The other has finished by the time that this one comes back."""
-    for _ in range(_DEADLOCKS_BORNE):
-        with suppress(asyncpg.DeadlockDetectedError):
-            return await fit()
-    return await fit()
 
 
 @asynccontextmanager
@@ -126,12 +122,20 @@ async def _run_migrations(connection: asyncpg.Connection, migrations: Sequence[M
             )
     for migration in migrations:
         if migration.version not in applied:
-            async with connection.transaction():
-                await connection.execute(migration.sql)
-                await connection.execute(
-                    "INSERT INTO schema_version (version, name) VALUES ($1, $2)", migration.version, migration.name
-                )
+            await past_setbacks(partial(_run_migration, connection, migration), times=_WAITS_BORNE)
             changes.append(f"ran migration {migration.version} {migration.name}")
+
+
+async def _run_migration(connection: asyncpg.Connection, migration: Migration) -> None:
+    async with connection.transaction():
+        await connection.execute(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+        await connection.execute(migration.sql)
+        await connection.execute(
+            "INSERT INTO schema_version (version, name, works_with) VALUES ($1, $2, $3)",
+            migration.version,
+            migration.name,
+            migration.works_with,
+        )
 
 
 async def _keep_setting(connection: asyncpg.Connection, name: str, value: str, otherwise: str) -> None:
@@ -182,14 +186,23 @@ async def _add_columns(connection: asyncpg.Connection, table: str, wanted: Mappi
 
 
 async def check_schema(connection: asyncpg.Connection, kinds: Sequence[SensorKind] = SENSOR_KINDS) -> None:
-    """Raises `UserError` unless the database has exactly the schema that this release knows. Services call it at start."""
+    """Raises `UserError` unless the database has a schema that this release can work with: the one that it knows, or a newer one that
+    says so. Services call it at start."""
     if await connection.fetchval("SELECT to_regclass('schema_version')") is None:
         raise UserError("the database has no schema yet: run `stadspuls migrate`")
     version = await connection.fetchval("SELECT coalesce(max(version), 0) FROM schema_version")
-    if version > SCHEMA_VERSION:
+    if version > SCHEMA_VERSION and not await _works_with(connection, SCHEMA_VERSION):
         raise UserError(f"the database has schema version {version}, this release knows {SCHEMA_VERSION}: use the newer release")
     if version < SCHEMA_VERSION:
         raise UserError(f"the database has schema version {version}, this release needs {SCHEMA_VERSION}: run `stadspuls migrate`")
     for kind in kinds:
         if set(reading_columns(kind)) - set(await existing_columns(connection, kind.name)):
             raise UserError(f"the table of {kind.name} is missing or lacks columns: run `stadspuls migrate`")
+
+
+async def _works_with(connection: asyncpg.Connection, version: int) -> bool:
+    """Whether every migration after `version` leaves services of that version working."""
+    if "works_with" not in await existing_columns(connection, "schema_version"):
+        return False
+    newer = await connection.fetch("SELECT works_with FROM schema_version WHERE version > $1", version)
+    return all(row["works_with"] is not None and row["works_with"] <= version for row in newer)

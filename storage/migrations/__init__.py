@@ -6,13 +6,14 @@ A migration changes tables that are not made from sensor kinds; those follow the
 
 from __future__ import annotations
 
-from storage.migrations import m0001_first_light, m0002_message_gaps, m0003_forecast_models_and_scores
+from storage.migrations import m0001_first_light, m0002_message_gaps, m0003_forecast_models_and_scores, m0004_corrections
 from storage.migrations.migration import Migration
 
 MIGRATIONS: tuple[Migration, ...] = (
     m0001_first_light.MIGRATION,
     m0002_message_gaps.MIGRATION,
     m0003_forecast_models_and_scores.MIGRATION,
+    m0004_corrections.MIGRATION,
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

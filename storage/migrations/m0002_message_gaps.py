@@ -19,4 +19,5 @@ CREATE TABLE message_gap (
 );
 COMMENT ON TABLE message_gap IS 'Messages that Kafka deleted before this consumer handled them, skipped by a person who said so.';
 """,
+    works_with=1,
 )

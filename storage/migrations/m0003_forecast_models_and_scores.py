@@ -73,4 +73,4 @@ CREATE TABLE forecast_score (
 COMMENT ON TABLE forecast_score IS 'Means of forecast_outcome per UTC day of the target; losses, errors and widths as fractions of the capacity.';
 """
 
-MIGRATION = Migration(version=3, name="forecast_models_and_scores", sql=_SQL)
+MIGRATION = Migration(version=3, name="forecast_models_and_scores", sql=_SQL, works_with=1)
