@@ -24,6 +24,7 @@ _IDENTITY: dict[str, str] = {
 }
 _ORIGIN: dict[str, str] = {
     "content_hash": "bigint NOT NULL",
+    "source_incarnation": "uuid",
     "source_partition": "integer NOT NULL",
     "source_offset": "bigint NOT NULL",
     "source_index": "integer NOT NULL",

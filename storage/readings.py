@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import cache, lru_cache
 from hashlib import blake2b
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 import orjson
@@ -23,11 +24,13 @@ from storage.reading_tables import latest_columns, latest_table, reading_columns
 
 @dataclass(frozen=True, slots=True)
 class SourceRef:
-    """The record of the raw topic that a reading came from, and which reading of that record it is."""
+    """The record of the raw topic that a reading came from, and which reading of that record it is. `incarnation` is the life of the
+    topic: a topic that was made again counts its offsets from 0. None for readings that came no such way."""
 
     partition: int
     offset: int
     index: int
+    incarnation: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ async def append_readings(connection: asyncpg.Connection, kind: SensorKind, batc
             by_key[key] = item
     keys = sorted(by_key)
     rows = [by_key[key] for key in keys]
-    columns = _columns(kind, rows)
+    columns = reading_values(kind, rows)
     hashes = columns["content_hash"]
     arguments, same = _arguments(columns)
     left_out = [record[0] - 1 for record in await connection.fetch(_append_statement(kind, same), *arguments)]
@@ -105,7 +108,7 @@ def _key(item: StoredReading) -> tuple[str, datetime]:
     return item.reading.datastream_id, item.reading.observed_at
 
 
-def _columns(kind: SensorKind, rows: list[StoredReading]) -> dict[str, list[Any]]:
+def reading_values(kind: SensorKind, rows: list[StoredReading]) -> dict[str, list[Any]]:
     """The values of each of `reading_columns`. List comprehensions over plain dicts: this runs for every reading."""
     values = [row.reading.__dict__ for row in rows]
     sources = [row.source for row in rows]
@@ -119,6 +122,7 @@ def _columns(kind: SensorKind, rows: list[StoredReading]) -> dict[str, list[Any]
         "time_source": [item["time_source"] for item in values],
         **quantities,
         "content_hash": [_hash(names, item) for item in values],
+        "source_incarnation": [source.incarnation for source in sources],
         "source_partition": [source.partition for source in sources],
         "source_offset": [source.offset for source in sources],
         "source_index": [source.index for source in sources],

@@ -27,9 +27,10 @@ from models.domain.registry import (
     Thing,
     Truck,
 )
-from storage.registry_checks import check_registry
+from storage.registry_checks import check_registry, check_reuse
 from storage.registry_content import SECTIONS, RegistryContent, RegistryMistakes, Section
 from storage.registry_files import read_registry_files
+from storage.registry_history import record_changes
 
 _JSON_COLUMNS = frozenset(("properties", "coordinates"))
 _SomeItem = TypeVar("_SomeItem", bound=DomainType)
@@ -72,6 +73,7 @@ async def import_registry(
         before = await _read_all(connection)
         merged = content.merged_over(before)
         mistakes += check_registry(merged, device_models=device_models)
+        mistakes += check_reuse(content, before)
         if mistakes:
             raise RegistryMistakes(mistakes)
         return await _write(connection, content, before, len(paths))
@@ -79,6 +81,7 @@ async def import_registry(
 
 async def _write(connection: asyncpg.Connection, content: RegistryContent, before: RegistryContent, files: int) -> ImportReport:
     report = ImportReport(0, files)
+    changes: list[tuple[Section, list[tuple[DomainType, DomainType | None]]]] = []
     for section in SECTIONS:
         known = before.items[section.name]
         given = content.items[section.name]
@@ -91,9 +94,12 @@ async def _write(connection: asyncpg.Connection, content: RegistryContent, befor
             report.changed[section.title] = len(changed)
         if added or changed:
             await connection.executemany(_upsert(section), [_row(item) for item in (*added, *changed)])
+            changes.append((section, [(item, known.get(section.key(item))) for item in (*added, *changed)]))
     if report.moved:
         await connection.execute("UPDATE registry_state SET version = version + 1, changed_at = now()")
     report.version = await registry_version(connection)
+    for section, items in changes:
+        await record_changes(connection, section, report.version, items)
     return report
 
 
@@ -178,8 +184,9 @@ async def sensor_contexts(connection: asyncpg.Connection) -> dict[str, SensorCon
 
 
 async def things(connection: asyncpg.Connection, thing_type: str | None = None) -> list[Thing]:
-    """All things, or those of one type, by id."""
-    return await _read(connection, Thing, "WHERE $1::text IS NULL OR thing_type = $1", thing_type)
+    """All things in service, or those of one type, by id: one that is decommissioned stays in the registry and its history alone."""
+    in_service = "(decommissioned_at IS NULL OR decommissioned_at > now())"
+    return await _read(connection, Thing, f"WHERE {in_service} AND ($1::text IS NULL OR thing_type = $1)", thing_type)
 
 
 async def depots(connection: asyncpg.Connection) -> list[Depot]:
@@ -198,8 +205,9 @@ async def trucks(connection: asyncpg.Connection) -> list[Truck]:
 
 
 async def fixed_collections(connection: asyncpg.Connection) -> list[FixedCollection]:
-    """The city's fixed collection schedule, by container."""
-    return await _read(connection, FixedCollection)
+    """The city's fixed collection schedule of the containers in service, by container."""
+    gone = "SELECT thing_id FROM thing WHERE decommissioned_at <= now()"
+    return await _read(connection, FixedCollection, f"WHERE container_id NOT IN ({gone})")
 
 
 async def map_features(connection: asyncpg.Connection, feature_type: str | None = None) -> list[MapFeature]:

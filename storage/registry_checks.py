@@ -26,6 +26,27 @@ def check_registry(
     ]
 
 
+def check_reuse(given: RegistryContent, before: RegistryContent) -> Iterator[Mistake]:
+    """Ids are never used again: a thing that is registered keeps its type, and one that was decommissioned stays what it was."""
+    known = before.things()
+    for thing in given.each("things"):
+        old = known.get(thing.thing_id)
+        if old is None:
+            continue
+        if old.thing_type != thing.thing_type:
+            yield Mistake(
+                given.place_of(thing),
+                f"{thing.thing_id} is registered as a {old.thing_type}: an id is never used again for something else; give the "
+                f"{thing.thing_type} an id of its own",
+            )
+        elif old.decommissioned_at and old != thing.model_copy(update={"decommissioned_at": old.decommissioned_at}):
+            yield Mistake(
+                given.place_of(thing),
+                f"{thing.thing_id} was decommissioned on {_shown(old.decommissioned_at)}: an id is never used again; give the new "
+                f"{thing.thing_type} an id of its own",
+            )
+
+
 def _sensors(content: RegistryContent, device_models: Collection[str] | None, kinds: Collection[str]) -> Iterator[Mistake]:
     for sensor in content.each("sensors"):
         place = content.place_of(sensor)
@@ -48,6 +69,12 @@ def _assignments(content: RegistryContent, kinds: dict[str, SensorKind]) -> Iter
         thing, kind = things.get(item.thing_id), kinds.get(sensors[item.sensor_id].kind)
         if thing is None:
             yield Mistake(content.place_of(item), f"sensor {item.sensor_id}: thing {item.thing_id} is not registered")
+        elif thing.decommissioned_at and (item.valid_to is None or item.valid_to > thing.decommissioned_at):
+            yield Mistake(
+                content.place_of(item) or content.place_of(thing),
+                f"sensor {item.sensor_id} is assigned to {item.thing_id} beyond {_shown(thing.decommissioned_at)}, when that is "
+                f"decommissioned: give its line a valid_to",
+            )
         elif kind is not None and kind.thing_type != thing.thing_type:
             yield Mistake(
                 content.place_of(item),

@@ -122,7 +122,12 @@ def _write_csv(path: Path, columns: tuple[str, ...], rows: Iterable[Sequence[obj
 
 def _thing(thing: Thing) -> dict[str, Any]:
     own = {"name": thing.name, "district": thing.district, "simulated": thing.simulated}
-    optional = {"fraction": thing.fraction, "capacity_l": thing.capacity_l, "service_duration_s": thing.service_duration_s}
+    optional: dict[str, Any] = {
+        "fraction": thing.fraction,
+        "capacity_l": thing.capacity_l,
+        "service_duration_s": thing.service_duration_s,
+    }
+    optional["decommissioned_at"] = _moment(thing.decommissioned_at) or None
     own |= {name: value for name, value in optional.items() if value is not None}
     return _point(thing, {"type": thing.thing_type, "id": thing.thing_id, **own, **thing.properties})
 

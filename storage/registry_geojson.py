@@ -17,7 +17,7 @@ from storage.registry_sentences import sentences
 
 THING_TYPES = tuple(dict.fromkeys(kind.thing_type for kind in SENSOR_KINDS))
 MAP_FEATURE_TYPES = ("street", "canal", "district", "neighbourhood", "park", "water")
-_THING_FIELDS = ("name", "district", "fraction", "capacity_l", "service_duration_s", "simulated")
+_THING_FIELDS = ("name", "district", "fraction", "capacity_l", "service_duration_s", "simulated", "decommissioned_at")
 _SITE_FIELDS = ("name", "opens_s", "closes_s", "service_duration_s", "fractions")
 _WGS84_NAMES = ("4326", "CRS84")
 

@@ -32,6 +32,15 @@ async def stored_offsets(connection: asyncpg.Connection, consumer: str, incarnat
     return {row["partition"]: row["next_offset"] for row in rows}
 
 
+async def all_stored_offsets(connection: asyncpg.Connection, consumer: str) -> dict[UUID, dict[int, int]]:
+    """The same per life of the topic, for all lives in which this consumer has read."""
+    rows = await connection.fetch("SELECT incarnation, partition, next_offset FROM stream_offset WHERE consumer = $1", consumer)
+    found: dict[UUID, dict[int, int]] = {}
+    for row in rows:
+        found.setdefault(UUID(int=row["incarnation"].int), {})[row["partition"]] = row["next_offset"]
+    return found
+
+
 async def advance_offset(
     connection: asyncpg.Connection, consumer: str, incarnation: UUID, partition: int, expected: int, next_offset: int
 ) -> None:

@@ -89,7 +89,7 @@ class Decoding:
         if readings is None:
             readings = part.readings[group] = []
         for index, reading in zip(decoded.indexes, decoded.readings, strict=True):
-            source = SourceRef(record.partition, record.offset, index)
+            source = SourceRef(record.partition, record.offset, index, self._incarnation)
             readings.append(StoredReading(reading, message.received_at, source, DECODER_VERSION, self._registry_version))
 
     def _dead_letter(self, part: PartitionWork, record: Record, message: RawMessage, refused: InvalidMessage) -> None:

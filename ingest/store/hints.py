@@ -7,7 +7,7 @@ thousands of readings of one thing holds up the store. Readings older than the l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
@@ -54,6 +54,11 @@ class Hints:
                 known = waiting.get(name)
                 if known is None or known < observed_at:
                     waiting[name] = observed_at
+
+    def note_corrected(self, kind: str, things: Mapping[str, datetime]) -> None:
+        """Things whose stored readings were corrected, however old those are: what rests on them is to be made anew."""
+        for thing_id, observed_at in things.items():
+            self._waiting[thing_id, kind] = max(observed_at, self._waiting.get((thing_id, kind), observed_at))
 
     async def run(self) -> None:
         while True:

@@ -1,4 +1,5 @@
-"""Reads single records of the raw topic again: the bytes of dead letters that were above their source's quota.
+"""Reads single records of the raw topic again: the bytes of dead letters that were above their source's quota, and records that became
+dead letters only now.
 
 Asked in the order of offsets, it reads on where that is cheaper than seeking.
 """
@@ -14,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from models.domain.failures import DeadLetterReason, TransientError
+from runtime.consumer_batch import Record
 from runtime.kafka import make_consumer
 from runtime.kafka_topic_id import topic_id
 from runtime.settings import KafkaSettings
@@ -44,35 +46,39 @@ class RawLog:
 
     async def payload(self, letter: DeadLetter) -> bytes | None:
         """The payload of the letter's source record; None when Kafka no longer has it. May raise `TransientError`."""
-        try:
-            async with asyncio.timeout(CALL_SECONDS):
-                found = await self._read(letter)
-        except (KafkaError, OSError, TimeoutError) as error:
-            raise TransientError(
-                f"Kafka does not give offset {letter.offset} of partition {letter.partition}: {error!r}"
-            ) from error
-        same = letter.reason is DeadLetterReason.TOO_LARGE or hashlib.sha256(found or b"").hexdigest() == letter.content_hash
+        record = await self.record(letter.incarnation, letter.partition, letter.offset)
+        if record is None:
+            return None
+        found: bytes = record.value or b""
+        same = letter.reason is DeadLetterReason.TOO_LARGE or hashlib.sha256(found).hexdigest() == letter.content_hash
         return found if same else None
 
-    async def _read(self, letter: DeadLetter) -> bytes | None:
+    async def record(self, incarnation: UUID, partition: int, offset: int) -> Record | None:
+        """One record of this life of the topic; None when Kafka no longer has it. May raise `TransientError`."""
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                return await self._read(incarnation, TopicPartition(self._settings.kafka_topic_raw, partition), offset)
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise TransientError(f"Kafka does not give offset {offset} of partition {partition}: {error!r}") from error
+
+    async def _read(self, incarnation: UUID, partition: TopicPartition, offset: int) -> Record | None:
         consumer = self._consumer or await self._connect()
-        partition = TopicPartition(self._settings.kafka_topic_raw, letter.partition)
-        if letter.incarnation != self._incarnation:
+        if incarnation != self._incarnation:
             return None
         if partition not in self._ends:
             self._beginnings.update(await consumer.beginning_offsets([partition]))
             self._ends.update(await consumer.end_offsets([partition]))
-        if not self._beginnings[partition] <= letter.offset < self._ends[partition]:
+        if not self._beginnings[partition] <= offset < self._ends[partition]:
             return None
         near = self._position is not None and self._position[0] == partition
-        if not near or not 0 <= letter.offset - self._position[1] <= READ_ON_RECORDS:  # type: ignore[index]  # near says it is there
+        if not near or not 0 <= offset - self._position[1] <= READ_ON_RECORDS:  # type: ignore[index]  # near says it is there
             consumer.assign([partition])
-            consumer.seek(partition, letter.offset)
+            consumer.seek(partition, offset)
         while True:
-            record = await consumer.getone()
+            record: Record = await consumer.getone()
             self._position = (partition, record.offset + 1)
-            if record.offset >= letter.offset:
-                return record.value or b"" if record.offset == letter.offset else None
+            if record.offset >= offset:
+                return record if record.offset == offset else None
 
     async def _connect(self) -> AIOKafkaConsumer:
         self._incarnation = await topic_id(self._settings, self._settings.kafka_topic_raw, client_id=self._client_id)

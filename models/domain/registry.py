@@ -28,7 +28,8 @@ class DomainType(BaseModel):
 class Thing(DomainType):
     """A container, traffic counter, bridge or transformer, at a place (WGS84 degrees). `thing_type` is a sensor kind's.
 
-    `fraction`, `capacity_l` and `service_duration_s` are a container's; `properties` is what the city adds.
+    `fraction`, `capacity_l` and `service_duration_s` are a container's; `properties` is what the city adds. `decommissioned_at`: out of
+    service for good since then.
     """
 
     thing_id: Identifier
@@ -41,6 +42,7 @@ class Thing(DomainType):
     capacity_l: Annotated[int | None, Field(gt=0, le=100_000)] = None
     service_duration_s: Annotated[int | None, Field(ge=0, le=7200)] = None
     simulated: bool = False
+    decommissioned_at: UtcDatetime | None = None
     properties: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
 
     @model_validator(mode="after")

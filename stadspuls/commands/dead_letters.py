@@ -63,7 +63,7 @@ def replay(
     """Decode dead letters again, in the order in which they came, and store what is readable now. Safe to repeat."""
     from stadspuls.dead_letter_texts import report_lines
 
-    for line in report_lines(asyncio.run(_replay(_choice(reason, topic, since, letter_id)))):
+    for line in report_lines(asyncio.run(replay_letters(_choice(reason, topic, since, letter_id)))):
         typer.echo(line)
 
 
@@ -114,7 +114,8 @@ async def _show(letter_id: int) -> tuple[DeadLetter, list[Replay]]:
         return letter, await replays_of(connection, letter_id)
 
 
-async def _replay(choice: LetterChoice) -> ReplayReport:
+async def replay_letters(choice: LetterChoice) -> ReplayReport:
+    """Replays on the machine's own servers."""
     import secrets
 
     from ingest.store.hints import Hints
