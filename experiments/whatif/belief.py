@@ -55,11 +55,12 @@ class Belief:
         weights = arrivals.weekday_weights[(np.arange(len(daily)) - len(daily)) % 7][:, None]
         self.rate: Floats = np.maximum(1.0, (daily / weights).mean(axis=0))
         spread = ((daily / weights).var(axis=0) + 1e-9) / self.rate
-        self._dispersion = np.maximum(LITRES_PER_DEPOSIT_SQUARED, spread)
+        # One figure for all: a container's own spread over eight weeks is too rough to be trusted.
+        self._dispersion = max(LITRES_PER_DEPOSIT_SQUARED, float(np.median(spread)))
         week = scenario.rate_week_spread
         drift_per_week = week**2 * (1 - scenario.rate_week_memory**2) + scenario.rate_walk**2
         self._drift_per_day = drift_per_week / 7
-        self._most_rate_variance = week**2 + 4 * scenario.rate_walk**2 + 0.02**2
+        self._most_rate_variance = week**2 + 4 * scenario.rate_walk**2 + 0.05**2
         self._rate_variance = np.minimum(self._most_rate_variance, self._dispersion / (self.rate * len(daily)) + week**2 / 4)
         self._anchor_l = arrivals.initial_l.copy()
         self._anchor_variance = np.zeros(len(city))

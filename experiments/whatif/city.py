@@ -60,7 +60,7 @@ def made_up_city(scenario: Scenario, seed: int) -> City:
         np.repeat(np.arange(len(scenario.fractions)), _counts([item.share for item in scenario.fractions], count))
     )
     depot = np.array([0.0, -0.6 * scenario.radius_km])
-    disposal = depot + np.array([0.0, -scenario.disposal_km])
+    disposal = depot + np.array([0.0, -scenario.disposal_km / DETOUR_FACTOR])
     window = np.tile(np.array([0, 86_400]), (count, 1))
     window[rng.random(count) < scenario.windowed_share] = scenario.window
     metres, seconds = _roads(np.vstack([depot, disposal, at]), scenario.speed_km_h)
@@ -86,7 +86,9 @@ def city_of_places(
 ) -> City:
     """A city of known places (kilometres east and north of their middle), with the scenario's depot, roads and service times."""
     depot = np.array([0.0, 0.0])
-    metres, seconds = _roads(np.vstack([depot, depot + np.array([0.0, -scenario.disposal_km]), at]), scenario.speed_km_h)
+    metres, seconds = _roads(
+        np.vstack([depot, depot + np.array([0.0, -scenario.disposal_km / DETOUR_FACTOR]), at]), scenario.speed_km_h
+    )
     names = tuple(sorted(set(district)))
     return City(
         ids=ids,

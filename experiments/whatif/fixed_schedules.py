@@ -52,34 +52,24 @@ def cyclic(city: City, arrivals: Arrivals) -> FixedSchedule:
 
 def tuned(city: City, arrivals: Arrivals, wanted_service: float = WANTED_SERVICE) -> FixedSchedule:
     """Intervals as long as `wanted_service` (share of emptyings not over capacity) allowed in the weeks before."""
+    sums = [_window_sums(arrivals.history_l, days) for days in range(2, LONGEST_DAYS + 1)]
+    means = np.array([item.mean(axis=0) for item in sums])
+    deviations = np.array([item.std(axis=0) for item in sums])
+    fitting = np.array([(item <= city.capacity_l).mean(axis=0) for item in [arrivals.history_l, *sums]])
     interval = np.ones(len(city), dtype=np.int64)
     for safety in SAFETY_STEPS:
-        interval = _intervals(city, arrivals, float(safety))
-        if _service(city, arrivals, interval) >= wanted_service:
+        fits = means + safety * deviations <= city.capacity_l
+        interval = 1 + np.cumprod(fits, axis=0).sum(axis=0)
+        if _service(fitting, interval) >= wanted_service:
             break
     return FixedSchedule(interval, _first_days(city, interval))
 
 
-def _intervals(city: City, arrivals: Arrivals, safety: float) -> Ints:
-    """The most days whose inflow, plus `safety` standard deviations of the weeks before, fits into the container."""
-    found = np.ones(len(city), dtype=np.int64)
-    for days in range(2, LONGEST_DAYS + 1):
-        sums = _window_sums(arrivals.history_l, days)
-        fits = sums.mean(axis=0) + safety * sums.std(axis=0) <= city.capacity_l
-        found = np.where(fits & (found == days - 1), days, found)
-    return found
-
-
-def _service(city: City, arrivals: Arrivals, interval: Ints) -> float:
-    """Share of emptyings not over capacity, had the interval been kept in the weeks before, whatever the first day."""
-    good = total = 0.0
-    for days in np.unique(interval):
-        group = interval == days
-        sums = _window_sums(arrivals.history_l[:, group], int(days))
-        share = (sums <= city.capacity_l[group]).mean(axis=0)
-        good += float(share.sum()) / days
-        total += int(group.sum()) / days
-    return good / total
+def _service(fitting: Floats, interval: Ints) -> float:
+    """Share of emptyings not over capacity, had the interval been kept in the weeks before, whatever the first day.
+    `fitting[d, stop]` is the share of windows of d + 1 days whose inflow fits."""
+    emptyings = 1.0 / interval
+    return float((fitting[interval - 1, np.arange(len(interval))] * emptyings).sum() / emptyings.sum())
 
 
 def _window_sums(daily: Floats, days: int) -> Floats:

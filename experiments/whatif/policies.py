@@ -24,9 +24,10 @@ MAY_GO_M = 600.0
 MUST_PROBABILITY = 0.25
 OVERFLOW_M = 10_000.0
 """What an overflow is worth to avoid, in metres: at P = 1 % a detour of 400 m."""
+LAST_HOUR_S = 3600.0
+"""The last hour of the next day is not counted on: trucks are back by then on most days."""
 LEAST_WORTH_M = 100.0
 """Less is no wish: hundreds of tiny ones cost the router more than they are worth."""
-NEXT_H = 24.0
 WAIT_LEVEL = 0.55
 EARLY_SHARE = 0.5
 USUAL_NEIGHBOURS = 6
@@ -129,7 +130,7 @@ def must_may(morning: Morning) -> Wishes:
 def joint(morning: Morning) -> Wishes:
     """Ours: which and in which order in one. Worth: the overflow that going now avoids, and the part of a later visit that it saves."""
     group, city = morning.group, morning.city
-    overflow = morning.known.overflow_probability(morning.collect_s + NEXT_H * 3600)[group]
+    overflow = morning.known.overflow_probability(morning.next_s - LAST_HOUR_S)[group]
     level = np.minimum(1.0, morning.known.expected(morning.collect_s)[0] / city.capacity_l)[group]
     early = EARLY_SHARE * morning.usual_detour_m[group] * np.clip((level - WAIT_LEVEL) / (1 - WAIT_LEVEL), 0.0, 1.0)
     return _wishes(group, np.where(overflow >= MUST_PROBABILITY, MUST_M, OVERFLOW_M * overflow + early))

@@ -78,11 +78,11 @@ SCENARIOS = {
     "groningen-850-plus": Scenario(
         name="groningen-850-plus",
         fractions=(
-            FractionSetup("residual", 0.50, 3, 5.0, 60_000),
-            FractionSetup("paper", 0.16, 1, 7.0, 60_000),
-            FractionSetup("plastic", 0.14, 1, 7.0, 60_000),
+            FractionSetup("residual", 0.50, 5, 5.0, 100_000),
+            FractionSetup("paper", 0.16, 2, 7.0, 120_000),
+            FractionSetup("plastic", 0.14, 2, 7.0, 120_000),
             FractionSetup("glass", 0.10, 1, 14.0, 40_000),
-            FractionSetup("organic", 0.10, 1, 6.0, 40_000),
+            FractionSetup("organic", 0.10, 2, 6.0, 60_000),
         ),
         disposal_km=12.0,
         disposal_service_s=900,
