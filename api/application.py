@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
-from api import containers, forecast_scores, health, map_features, plans, problems, things
+from api import containers, crew, forecast_scores, health, map_features, plan_days, plans, problems, things
 from api.dependencies import Backend
 from models.domain.failures import StadspulsError
 
@@ -30,10 +30,12 @@ def make_application(backend: Backend) -> FastAPI:
     )
     application.state.backend = backend
     problems.install(application)
-    for part in (health, things, containers, forecast_scores, plans, map_features):
+    for part in (health, things, containers, forecast_scores, plan_days, plans, crew, map_features):
         application.include_router(part.router, prefix="/v1")
     application.mount("/assets/leaflet", StaticFiles(directory=_leaflet_files()), name="leaflet")
     application.mount("/assets", StaticFiles(directory=PAGE), name="assets")
+    # The crew's page and its worker share a folder: that is as far as the worker reaches.
+    application.mount("/crew", StaticFiles(directory=PAGE / "crew", html=True), name="crew")
     application.add_api_route("/", _page, include_in_schema=False)
     return application
 

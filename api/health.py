@@ -9,10 +9,12 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from api.dependencies import BackendOf
+from models.domain.plan_day import DayState, state_of
 from models.sensor_kinds.canary import CANARY
 from runtime import metrics
 from storage.ledger import LedgerTotals, ledger_totals
-from storage.plans import newest_plan_date
+from storage.plan_days import state_changes
+from storage.plans import has_plans, newest_plan_date
 from storage.readings import latest_readings
 
 router = APIRouter(tags=["health"])
@@ -55,7 +57,7 @@ async def health(backend: BackendOf) -> Health:
     async with backend.connection() as connection:
         totals = await ledger_totals(connection)
         canaries = await latest_readings(connection, CANARY)
-        planned = await newest_plan_date(connection)
+        planned = await _shown_day(connection, now.astimezone(backend.city.zone).date())
     newest = max((row["observed_at"] for row in canaries), default=None)
     age = (now - newest).total_seconds() if newest else None
     ledger = _ledger_view(totals)
@@ -70,6 +72,14 @@ async def health(backend: BackendOf) -> Health:
         canary_observed_at=newest,
         ledger=ledger,
     )
+
+
+async def _shown_day(connection: Any, today: date) -> date | None:
+    """The day whose plan people look at: today until its trucks are back, else the newest."""
+    back = (DayState.DRIVEN, DayState.CLOSED)
+    if await has_plans(connection, today) and state_of(await state_changes(connection, today)) not in back:
+        return today
+    return await newest_plan_date(connection)
 
 
 def _verdict(canary_age_s: float | None, imbalance: int) -> tuple[str, str]:

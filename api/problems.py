@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from models.domain.failures import TransientError
+from models.domain.failures import TransientError, UserError
 from runtime import metrics
 
 API_VERSION = "1.0.0"
@@ -39,6 +39,7 @@ def install(application: FastAPI) -> None:
     application.add_exception_handler(RequestValidationError, _invalid_input)
     application.add_exception_handler(HTTPException, _http_error)
     application.add_exception_handler(TransientError, _unavailable)
+    application.add_exception_handler(UserError, _refused)
     application.middleware("http")(_finish)
 
 
@@ -60,7 +61,14 @@ async def _invalid_input(_request: Request, error: Exception) -> Response:
 
 async def _http_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return problem(error.status_code, "Not found" if error.status_code == 404 else "Error", str(error.detail))
+    titles = {401: "Not signed in", 403: "Not allowed", 404: "Not found", 410: "Gone"}
+    answer = problem(error.status_code, titles.get(error.status_code, "Error"), str(error.detail))
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _refused(_request: Request, error: Exception) -> Response:
+    return problem(409, "Not possible", f"{str(error)[:1].upper()}{str(error)[1:]}.".replace("..", "."))
 
 
 async def _unavailable(_request: Request, error: Exception) -> Response:

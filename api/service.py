@@ -12,7 +12,7 @@ from api.application import make_application
 from api.dependencies import Backend
 from runtime.postgres import open_pool
 from runtime.service import ServiceContext
-from runtime.settings import CitySettings, DatabaseSettings, Settings
+from runtime.settings import AccessSettings, CitySettings, DatabaseSettings, PlanSettings, Settings
 
 
 class ApiSettings(Settings):
@@ -27,7 +27,9 @@ async def main(context: ServiceContext) -> None:
     settings = context.settings(ApiSettings)
     pool = await open_pool(context.settings(DatabaseSettings), application_name="stadspuls-api", max_size=8)
     try:
-        backend = Backend(pool, context.clock, context.settings(CitySettings))
+        backend = Backend(
+            pool, context.clock, context.settings(CitySettings), context.settings(PlanSettings), context.settings(AccessSettings)
+        )
         config = uvicorn.Config(
             make_application(backend),
             host=settings.api_host,

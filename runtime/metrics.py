@@ -86,6 +86,7 @@ FORECAST_PINBALL = Gauge(
 FORECAST_CASES = Gauge("stadspuls_forecast_cases", "Cases that coverage and pinball loss are of.", ["fraction"])
 HINTS_COALESCED = Counter("stadspuls_hints_coalesced_total", "Hints that needed no forecast of their own.")
 PLANS_MADE = Counter("stadspuls_plans_made_total", "Plans made, by whether the independent check passed.", ["check"])
+PLAN_DRAFT_MISSING = Gauge("stadspuls_plan_draft_missing", "1 while a collection day that should have a draft plan has none.")
 PLAN_SECONDS = Histogram("stadspuls_plan_duration_seconds", "Seconds to make one plan.", buckets=(0.5, 1, 2.5, 5, 10, 30, 60, 120))
 
 # Pages and the canary

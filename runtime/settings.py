@@ -7,8 +7,9 @@ A service reads the process environment first, then the files that `stadspuls up
 from __future__ import annotations
 
 import os
+from datetime import time
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, ValidationError
@@ -206,6 +207,15 @@ class PlanSettings(Settings):
     plan_unknown_level: float = Field(0.6, ge=0, le=1, description="Level counted on for a container without usable data")
     plan_service_duration_s: int = Field(150, ge=0, description="Seconds at a container whose own are not registered")
     plan_weight_kg_per_l: float = Field(0.1, gt=0, description="Weight of a litre in a container, where trucks have a load limit")
+    plan_draft_by: time = Field(time(5, 0), description="Local time by which the day's draft should be there")
+    plan_alert_at: time = Field(time(5, 15), description="Local time at which a missing draft is an alert")
+    plan_release_by: time = Field(
+        time(6, 45), description="Local time until which a planner may release; after it the fixed schedule is handed out"
+    )
+    plan_language: Literal["en", "nl"] = Field("en", description="Language of the reasons on plans, sheets and phone pages")
+    plan_bridge_closed_minutes: float = Field(
+        30, gt=0, description="A road closed on a bridge for longer than this is out of service, not an opening for ships"
+    )
     plan_poll_seconds: float = Field(5, gt=0, description="How often the service looks for requests and for the day's plan")
 
 
@@ -218,6 +228,14 @@ class WhatIfSettings(Settings):
         1.9, ge=0, description="Kilograms of CO2 per km: 60 l of diesel per 100 km, 3.2 kg per litre"
     )
     whatif_weight_kg_per_l: float = Field(0.1, gt=0, description="Weight of a litre as it lies in a container")
+
+
+class AccessSettings(Settings):
+    """Who may write at the API, and what crews' links are signed with. Both are made at set-up; without them nobody may."""
+
+    api_planner_token: SecretStr = Field(SecretStr(""), description="Token of the planners' role at the API")
+    crew_link_key: SecretStr = Field(SecretStr(""), description="Key that signs the links to a truck's page of a day")
+    api_public_address: str = Field("", description="Address at which phones reach the API; the API's own when empty")
 
 
 class MetricsSettings(Settings):

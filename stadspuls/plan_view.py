@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from models.domain.plan import CollectionPlan, ContainerDecision, DecisionRule
 
 _RULE_ORDER = (
+    DecisionRule.PINNED,
+    DecisionRule.FORBIDDEN,
+    DecisionRule.OVERFLOW_FIRST,
     DecisionRule.NO_ROOM,
     DecisionRule.REQUIRED,
     DecisionRule.PRIZE,

@@ -9,6 +9,8 @@ import asyncpg
 import numpy as np
 
 from models.fill_forecast.history import History
+from storage.crew_reports import collections_reported
+from storage.plan_days import disrupted_spans
 
 # One row per container: arrays are a tenth of the work of one record per reading. Several sensors of one container that
 # report the same moment count once, by their mean. Asked by datastream, which is how the readings are laid out.
@@ -43,18 +45,30 @@ ORDER BY newest.thing_id
 async def fill_histories(
     connection: asyncpg.Connection, container_ids: Sequence[str], since: datetime, until: datetime
 ) -> list[History]:
-    """Histories of the given containers, by id; those without a level in the time asked for are left out."""
+    """Histories of the given containers, by id; those without a level in the time asked for are left out.
+
+    Readings of disrupted days are left out once the day after is over, too: nothing is learnt from them, and they decide nothing.
+    """
     records = await connection.fetch(_HISTORIES, list(container_ids), since, until)
-    return [
-        History(
-            container_id=record["thing_id"],
-            fraction=record["fraction"] or "",
-            times=np.array(record["times"], dtype=float),
-            levels=np.clip(np.array(record["levels"], dtype=float), 0.0, 1.0),
-            known=np.array(record["known"], dtype=float),
-        )
-        for record in records
-    ]
+    reported = await collections_reported(connection, container_ids, since, until)
+    disrupted = await disrupted_spans(connection, since, until)
+    histories = [_history(record, reported.get(record["thing_id"], []), disrupted) for record in records]
+    return [history for history in histories if len(history.times)]
+
+
+def _history(record: asyncpg.Record, collections: Sequence[float], disrupted: Sequence[tuple[float, float]]) -> History:
+    times = np.array(record["times"], dtype=float)
+    kept = np.ones(len(times), dtype=bool)
+    for begin, end in disrupted:
+        kept &= (times < begin) | (times >= end)
+    return History(
+        container_id=record["thing_id"],
+        fraction=record["fraction"] or "",
+        times=times[kept],
+        levels=np.clip(np.array(record["levels"], dtype=float), 0.0, 1.0)[kept],
+        known=np.array(record["known"], dtype=float)[kept],
+        collections=np.array(collections, dtype=float),
+    )
 
 
 async def containers_with_news(connection: asyncpg.Connection, *, forecast_before: datetime) -> list[str]:

@@ -40,10 +40,21 @@ _TABLES: dict[str, dict[str, str]] = {
         "plan_input": _APPEND,
         "decision_input": _CHANGE,
         "plan_request": _CHANGE,
+        "plan_request_detail": _CHANGE,
         "outbox": _CHANGE,
         "forecast_kept": _APPEND,
+        "plan_day_state": _APPEND,
+        "plan_wish": _CHANGE,
+        "plan_day_event": _APPEND,
+        "disrupted_day": _CHANGE,
     },
-    "api": {"plan_request": _APPEND},
+    "api": {
+        "plan_request": _APPEND,
+        "plan_request_detail": _APPEND,
+        "plan_day_state": _APPEND,
+        "plan_day_event": _APPEND,
+        "crew_report": _APPEND,
+    },
 }
 
 

@@ -21,6 +21,18 @@ class OutboxMessage:
     written_at: datetime
 
 
+async def append_once(connection: asyncpg.Connection, channel: str, key: str, payload: Any) -> bool:
+    """Leaves a message unless the channel has had one of that key; says whether it was new."""
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"outbox {channel} {key}")
+        if await connection.fetchval("SELECT EXISTS (SELECT FROM outbox WHERE (channel, key) = ($1, $2))", channel, key):
+            return False
+        await connection.execute(
+            "INSERT INTO outbox (channel, key, payload) VALUES ($1, $2, $3)", channel, key, orjson.dumps(payload).decode()
+        )
+    return True
+
+
 async def unsent_messages(connection: asyncpg.Connection, channel: str, *, limit: int = 100) -> list[OutboxMessage]:
     """The oldest unsent messages, in order. Inside a transaction they are this relay's until its end."""
     rows = await connection.fetch(

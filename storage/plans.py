@@ -6,7 +6,7 @@ Inputs are stored by content, each once, however many plans used it. A plan is n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
@@ -16,7 +16,8 @@ import orjson
 
 from models.domain.plan import CollectionPlan, ContainerDecision
 
-_DECISION = tuple(ContainerDecision.model_fields)
+_DECISION = tuple(name for name in ContainerDecision.model_fields if name != "figures")
+"""The columns of a decision; its further figures stand in the plan's document."""
 
 
 async def save_plan(connection: asyncpg.Connection, plan: CollectionPlan, inputs: Mapping[str, Any]) -> int:
@@ -142,15 +143,30 @@ async def plan_inputs(
     return {row["name"]: orjson.loads(row["content"]) for row in rows}
 
 
+async def has_plans(connection: asyncpg.Connection, plan_date: date) -> bool:
+    """Whether a day has any plan."""
+    found: bool = await connection.fetchval("SELECT EXISTS (SELECT FROM plan WHERE plan_date = $1)", plan_date)
+    return found
+
+
 async def newest_plan_date(connection: asyncpg.Connection) -> date | None:
     """The latest day that has a plan, or None."""
     found: date | None = await connection.fetchval("SELECT max(plan_date) FROM plan")
     return found
 
 
+async def previous_plan_date(connection: asyncpg.Connection, before: date) -> date | None:
+    """The latest day before another that has a plan with a tour, or None."""
+    found: date | None = await connection.fetchval(
+        "SELECT max(plan_date) FROM plan WHERE plan_date < $1 AND stop_count > 0", before
+    )
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
-    """A plan that somebody asked for. `district` and `fraction` "*" mean all. Answered: `revision` or `failure` is set."""
+    """A plan, a price or a re-plan that somebody asked for. `district` and `fraction` "*" mean all; `details` are the wish or event.
+    Answered: `revision`, `answer` or `failure` is set."""
 
     request_id: int
     plan_date: date
@@ -161,43 +177,84 @@ class PlanRequest:
     answered_at: datetime | None
     revision: int | None
     failure: str | None
+    kind: str = "plan"
+    details: dict[str, Any] = field(default_factory=dict)
+    answer: dict[str, Any] | None = None
 
 
 async def request_plan(
-    connection: asyncpg.Connection, plan_date: date, *, district: str = "*", fraction: str = "*", asked_by: str
+    connection: asyncpg.Connection,
+    plan_date: date,
+    *,
+    district: str = "*",
+    fraction: str = "*",
+    asked_by: str,
+    kind: str = "plan",
+    details: Mapping[str, Any] | None = None,
 ) -> int:
-    """Asks the planner for a plan; returns the request's id."""
-    request_id: int = await connection.fetchval(
-        "INSERT INTO plan_request (plan_date, district, fraction, asked_by) VALUES ($1, $2, $3, $4) RETURNING request_id",
-        plan_date,
-        district,
-        fraction,
-        asked_by,
-    )
+    """Asks the planner for a plan, a price or a re-plan; returns the request's id."""
+    async with connection.transaction():
+        request_id: int = await connection.fetchval(
+            "INSERT INTO plan_request (plan_date, district, fraction, asked_by) VALUES ($1, $2, $3, $4) RETURNING request_id",
+            plan_date,
+            district,
+            fraction,
+            asked_by,
+        )
+        if kind != "plan":
+            await connection.execute(
+                "INSERT INTO plan_request_detail (request_id, kind, details) VALUES ($1, $2, $3)",
+                request_id,
+                kind,
+                orjson.dumps(dict(details or {})).decode(),
+            )
     return request_id
+
+
+_REQUEST = """
+SELECT request_id, plan_date, district, fraction, asked_by, asked_at, answered_at, revision, failure,
+       coalesce(detail.kind, 'plan') AS kind, coalesce(detail.details, '{}') AS details, detail.answer
+FROM plan_request AS request LEFT JOIN plan_request_detail AS detail USING (request_id)
+"""
 
 
 async def plan_requests(connection: asyncpg.Connection, *, limit: int = 10) -> list[PlanRequest]:
     """Unanswered requests, oldest first. Inside a transaction they are this planner's until its end; others skip them."""
     rows = await connection.fetch(
-        "SELECT * FROM plan_request WHERE answered_at IS NULL ORDER BY request_id LIMIT $1 FOR UPDATE SKIP LOCKED", limit
+        f"{_REQUEST} WHERE answered_at IS NULL ORDER BY request_id LIMIT $1 FOR UPDATE OF request SKIP LOCKED", limit
     )
-    return [PlanRequest(**dict(row)) for row in rows]
+    return [_request(row) for row in rows]
 
 
 async def plan_request(connection: asyncpg.Connection, request_id: int) -> PlanRequest | None:
     """One request with its answer, or None."""
-    row = await connection.fetchrow("SELECT * FROM plan_request WHERE request_id = $1", request_id)
-    return PlanRequest(**dict(row)) if row else None
+    row = await connection.fetchrow(f"{_REQUEST} WHERE request_id = $1", request_id)
+    return _request(row) if row else None
+
+
+def _request(row: asyncpg.Record) -> PlanRequest:
+    found = dict(row)
+    answer = found["answer"]
+    return PlanRequest(**{**found, "details": orjson.loads(found["details"]), "answer": orjson.loads(answer) if answer else None})
 
 
 async def answer_plan_request(
-    connection: asyncpg.Connection, request_id: int, *, revision: int | None = None, failure: str | None = None
+    connection: asyncpg.Connection,
+    request_id: int,
+    *,
+    revision: int | None = None,
+    failure: str | None = None,
+    answer: Mapping[str, Any] | None = None,
 ) -> None:
-    """Answers with the newest revision made, or with one sentence on why there is none."""
-    await connection.execute(
-        "UPDATE plan_request SET answered_at = now(), revision = $2, failure = $3 WHERE request_id = $1",
-        request_id,
-        revision,
-        failure,
-    )
+    """Answers with the newest revision made, what else was found, or one sentence on why there is none."""
+    async with connection.transaction():
+        await connection.execute(
+            "UPDATE plan_request SET answered_at = now(), revision = $2, failure = $3 WHERE request_id = $1",
+            request_id,
+            revision,
+            failure,
+        )
+        if answer is not None:
+            await connection.execute(
+                "UPDATE plan_request_detail SET answer = $2 WHERE request_id = $1", request_id, orjson.dumps(dict(answer)).decode()
+            )

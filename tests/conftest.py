@@ -21,8 +21,9 @@ from deploy.local.layout import run_directory
 from deploy.local.processes import Engine, StackState
 from runtime.settings import ENVIRONMENT_PREFIX, DatabaseSettings, load
 from tests.living_city import living_city
+from tests.planners_day import planners_city, planners_day
 
-__all__ = ["living_city"]
+__all__ = ["living_city", "planners_city", "planners_day"]
 
 ENGINES: tuple[Engine, ...] = ("timescale", "plain")
 

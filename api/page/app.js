@@ -1,11 +1,13 @@
 // The operations page: asks the API every few seconds, and draws.
 import { makeMap } from "./map.js";
 import { cityPanel, containerPanel, decisionRows, planPanel, thingPanel } from "./panels.js";
+import { asPlanner, dayPanel } from "./day.js";
 import { moment, setZone } from "./text.js";
 
 const REFRESH_MS = 5000;
 const element = (id) => document.getElementById(id);
-const view = { things: new Map(), plan: null, health: null, chosen: null, search: "" };
+const view = { things: new Map(), plan: null, health: null, chosen: null, search: "", day: "", wished: null };
+const planner = () => sessionStorage.getItem("planner-token") ?? "";
 const map = makeMap(choose);
 
 async function ask(path) {
@@ -25,6 +27,7 @@ async function refresh() {
     view.things = new Map(list.things.map((thing) => [thing.thing_id, { ...thing, planned: planned.has(thing.thing_id) }]));
     map.drawThings([...view.things.values()]);
     if (JSON.stringify(plan?.revisions) !== JSON.stringify(view.plan?.revisions) || !view.plan) { view.plan = plan; map.drawTours(plan?.plans ?? []); drawPlan(); }
+    await refreshDay(health.plan_date);
     drawHeader(health, list);
     element("panel-city").innerHTML = cityPanel(health, [...view.things.values()]);
   } catch (error) {
@@ -51,6 +54,48 @@ function drawPlan() {
   });
 }
 
+async function refreshDay(date) {
+  const state = await ask(`/v1/plans/${date}/day`);
+  // What to look at first changes with the plans and with what happened only.
+  const basis = JSON.stringify([date, view.plan?.revisions, state?.events.length]);
+  if (basis !== view.basis) { view.first = await ask(`/v1/plans/${date}/first-view`); view.basis = basis; }
+  const first = view.first;
+  element("handout").textContent = state?.state ? state.sentence : "";
+  element("handout").className = state?.handed_out ?? "";
+  const drawn = JSON.stringify([state, first, planner() !== ""]);
+  if (drawn !== view.day) { view.day = drawn; element("panel-day").innerHTML = dayPanel(state, first, planner() !== ""); }
+}
+
+async function act(path, body) {
+  const date = view.health.plan_date;
+  try {
+    return await asPlanner(planner(), `/v1/plans/${date}/${path}`, body);
+  } catch (error) {
+    if (error.message.includes("token")) sessionStorage.removeItem("planner-token");
+    alert(error.message);
+    return null;
+  } finally {
+    await refresh();
+  }
+}
+
+element("panel-day").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  if (event.target.id === "sign-in") { sessionStorage.setItem("planner-token", element("planner-token").value.trim()); await refreshDay(view.health.plan_date); return; }
+  const wish = { kind: event.submitter.value, container_id: element("wish-container").value.trim() };
+  if (wish.kind === "pin" && element("wish-truck").value.trim()) wish.truck_id = element("wish-truck").value.trim();
+  const answer = await act("wishes", { wishes: [wish] });
+  if (!answer?.answer) return;
+  view.wished = wish;
+  element("wish-answer").innerHTML = `<span></span> <button type="button" data-save="yes">Save it</button>`;
+  element("wish-answer").firstChild.textContent = answer.answer.sentence;
+});
+element("panel-day").addEventListener("click", async (event) => {
+  const { step, save } = event.target.dataset;
+  if (step) await act(step, step === "release" ? { late: event.target.textContent.includes("late") } : {});
+  if (save && view.wished) await act("wishes", { wishes: [view.wished], save: true });
+});
+
 async function choose(thingId) {
   const thing = view.things.get(thingId);
   if (!thing) return;
@@ -66,13 +111,13 @@ async function choose(thingId) {
 }
 
 function show(name) {
-  for (const tab of ["city", "container", "plan"]) {
+  for (const tab of ["city", "container", "plan", "day"]) {
     element(`tab-${tab}`).setAttribute("aria-selected", String(tab === name));
     element(`panel-${tab}`).hidden = tab !== name;
   }
 }
 
-for (const tab of ["city", "container", "plan"]) element(`tab-${tab}`).addEventListener("click", () => show(tab));
+for (const tab of ["city", "container", "plan", "day"]) element(`tab-${tab}`).addEventListener("click", () => show(tab));
 for (const kind of ["click", "keydown"]) document.querySelector("aside").addEventListener(kind, (event) => {
   const row = event.target.closest("[data-thing]");
   if (!row || (kind === "keydown" && event.key !== "Enter")) return;

@@ -23,15 +23,19 @@ from deploy.local.processes import replace_file
 SCRAM_ITERATIONS = 4096
 PRIVACY_KEY = "privacy/hash-key"
 """The key of the hashes that stand for payloads with personal fields: the store's only."""
+PLANNER_TOKEN = "api/planner-token"
+"""What a planner shows at the API to release, change and close plans."""
+CREW_LINK_KEY = "api/crew-link-key"
+"""The key that signs the links to a truck's page of a day."""
 MOSQUITTO_ITERATIONS = 101
 """Mosquitto's own default; the passwords are 192 random bits, so that slow hashing would protect nothing more."""
 
 
 def secret_names() -> list[str]:
-    """Every secret of a stack: "mqtt/<service>", "kafka/<service>", "database/<role>", and the privacy key."""
+    """Every secret of a stack: "mqtt/<service>", "kafka/<service>", "database/<role>", the privacy key, and those of planners and crews."""
     names = [f"mqtt/{service}" for service, access in ACCESS.items() if access.mqtt]
     names += [f"kafka/{service}" for service, access in ACCESS.items() if access.kafka]
-    names += ["kafka/broker", "kafka/controller", PRIVACY_KEY]
+    names += ["kafka/broker", "kafka/controller", PRIVACY_KEY, PLANNER_TOKEN, CREW_LINK_KEY]
     return names + [f"database/{role}" for role in (*DATABASE_ROLES, SUPERUSER)]
 
 
@@ -80,6 +84,8 @@ def service_environment(service: str, passwords: Mapping[str, str]) -> dict[str,
         settings |= {"DATABASE_USER": access.database_role, "DATABASE_PASSWORD": passwords[f"database/{access.database_role}"]}
     if service == "store":
         settings["PRIVACY_HASH_KEY"] = passwords[PRIVACY_KEY]
+    if service in ("api", "operator"):
+        settings |= {"API_PLANNER_TOKEN": passwords[PLANNER_TOKEN], "CREW_LINK_KEY": passwords[CREW_LINK_KEY]}
     return settings
 
 

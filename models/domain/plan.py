@@ -40,6 +40,9 @@ class Route(DomainType):
 class DecisionRule(StrEnum):
     """The rule that decided on a container."""
 
+    PINNED = "pinned"
+    FORBIDDEN = "forbidden"
+    OVERFLOW_FIRST = "overflow_first"
     REQUIRED = "required"
     PRIZE = "prize"
     ON_THE_WAY = "on_the_way"
@@ -49,8 +52,45 @@ class DecisionRule(StrEnum):
     NO_DATA = "no_data"
 
 
+class Unusable(StrEnum):
+    """Why a forecast must not decide."""
+
+    NO_FORECAST = "no_forecast"
+    STALE = "stale"
+    BEGINS_LATER = "begins_later"
+    TOO_SHORT = "too_short"
+
+
+class DecisionFigures(DomainType):
+    """The figures behind a decision that are not its own columns: with them its sentence is written again, in either language.
+
+    `cost` is the detour in money, time and service included; `turning_probability` the P(overflow before the next chance) at which the
+    decision would have turned; `extra_m` what closed bridges add to the way there. `rule_without_wish` is what would have decided
+    had nobody pinned or forbidden the container. `rank` of `ranks` is its district's, by expected overflow, on a disrupted day.
+    """
+
+    plan_date: date
+    next_chance: date
+    level_expected: float | None
+    doubtful: bool = False
+    unusable: Unusable | None = None
+    stale_hours: float
+    required_from: float
+    due_today: bool = False
+    next_due: date | None = None
+    cost: float | None = None
+    turning_probability: float | None = None
+    rule_without_wish: DecisionRule | None = None
+    bridges: tuple[str, ...] = ()
+    extra_m: int = 0
+    district: str = ""
+    rank: int | None = None
+    ranks: int | None = None
+
+
 class ContainerDecision(DomainType):
-    """Why a container is on the plan or off it, with the figures that the sentence is made of."""
+    """Why a container is on the plan or off it, with the figures that the sentence is made of. `figures` is None on plans of
+    the first release."""
 
     container_id: str
     collected: bool
@@ -62,6 +102,7 @@ class ContainerDecision(DomainType):
     prize: float
     detour_m: int | None
     reason: str
+    figures: DecisionFigures | None = None
 
 
 class CostedSchedule(DomainType):
@@ -90,6 +131,10 @@ class CollectionPlan(DomainType):
     fixed_schedule: CostedSchedule | None
     check_failures: tuple[str, ...]
     verdict: str = ""
+    fixed_routes: tuple[Route, ...] = ()
+    """What the fixed schedule drives that day: handed out when nobody releases the plan."""
+    kept_fixed: bool = False
+    """The fixed schedule was better and is this plan."""
 
     @property
     def distance_m(self) -> int:

@@ -5,6 +5,7 @@ Assignments (sensor → datastream of a thing) and geometry are valid from and t
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -16,6 +17,8 @@ Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
 
 FRACTIONS = ("residual", "paper", "glass", "plastic", "organic", "textile")
+FIRST_SCHEDULE_MONDAY = date(2024, 1, 1)
+"""The Monday from which the weeks of fixed schedules are counted."""
 Fraction = Literal["residual", "paper", "glass", "plastic", "organic", "textile"]
 
 
@@ -143,6 +146,11 @@ class FixedCollection(DomainType):
     every_weeks: Annotated[int, Field(ge=1, le=8)] = 1
     week_offset: Annotated[int, Field(ge=0, le=7)] = 0
     tour_position: Annotated[int, Field(ge=0)] = 0
+
+    def is_due(self, day: date) -> bool:
+        """Whether the schedule collects this container on a day."""
+        week = (day - FIRST_SCHEDULE_MONDAY).days // 7
+        return day.weekday() in self.weekdays and week % self.every_weeks == self.week_offset % self.every_weeks
 
 
 class MapFeature(DomainType):

@@ -11,7 +11,6 @@ from models.domain.failures import UserError
 from models.domain.registry import FixedCollection, Truck
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-FIRST_SCHEDULE_MONDAY = date(2024, 1, 1)
 LONGEST_SEARCH_DAYS = 70
 
 
@@ -60,8 +59,7 @@ def chances(day: date, trucks: Sequence[Truck], weekdays: frozenset[int], zone: 
 
 def is_due(line: FixedCollection, day: date) -> bool:
     """Whether the fixed schedule collects this line's container on a day."""
-    week = (day - FIRST_SCHEDULE_MONDAY).days // 7
-    return day.weekday() in line.weekdays and week % line.every_weeks == line.week_offset % line.every_weeks
+    return line.is_due(day)
 
 
 def next_due(line: FixedCollection, after: date) -> date | None:

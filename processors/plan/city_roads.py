@@ -18,6 +18,13 @@ def roads_from_features(features: Sequence[MapFeature]) -> Roads:
     return StreetGraph([_street(item) for item in lines], "the city's street graph" + (" (made up)" if made_up else ""))
 
 
+def without_street(roads: Roads, street_id: str) -> Roads | None:
+    """The roads without one street; None where they have no street of that id, so that it may be a bridge."""
+    if not isinstance(roads, StreetGraph) or all(street.street_id != street_id for street in roads.streets):
+        return None
+    return StreetGraph([street for street in roads.streets if street.street_id != street_id], f"{roads.name}, without {street_id}")
+
+
 def _street(feature: MapFeature) -> Street:
     speed = feature.properties.get("speed_km_h")
     bridge = feature.properties.get("bridge_id")

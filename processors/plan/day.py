@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from models.domain.failures import UserError
 from models.domain.forecast import InflowForecast
+from models.domain.plan_day import Wish
 from models.domain.registry import Depot, DisposalSite, FixedCollection, Thing, Truck
 from processors.plan.calendar import chances, collection_weekdays, is_due
+from processors.plan.disruption import Disruption, trucks_left
 from processors.plan.fleet import trucks_by_fraction
 from processors.plan.judgement import Judgement, judge
 from processors.plan.planner import FractionDay
@@ -20,7 +22,8 @@ from runtime.settings import PlanSettings
 
 @dataclass(frozen=True, eq=False)
 class CityInputs:
-    """What the registry and the forecasts say, at one moment. `containers` are things of type container."""
+    """What the registry and the forecasts say, at one moment. `containers` are things of type container; `closed_bridges` say since
+    when their roads are closed; `trucks_out` do not drive on the planned day."""
 
     containers: tuple[Thing, ...]
     forecasts: Mapping[str, InflowForecast]
@@ -28,10 +31,16 @@ class CityInputs:
     disposal_sites: tuple[DisposalSite, ...]
     trucks: tuple[Truck, ...]
     fixed_lines: tuple[FixedCollection, ...]
+    wishes: tuple[Wish, ...] = ()
+    trucks_out: frozenset[str] = frozenset()
+    closed_bridges: Mapping[str, datetime] = field(default_factory=dict)
 
 
-def fraction_days(inputs: CityInputs, day: date, settings: PlanSettings, zone: ZoneInfo, now: datetime) -> list[FractionDay]:
-    """One per fraction that has containers, in alphabetical order; on a day without collections no truck drives.
+def fraction_days(
+    inputs: CityInputs, day: date, settings: PlanSettings, zone: ZoneInfo, now: datetime, disruption: Disruption | None = None
+) -> list[FractionDay]:
+    """One per fraction that has containers, in alphabetical order; on a day without collections no truck drives, unless the day is
+    disrupted: then the trucks that are left drive whatever day it is.
 
     Raises `UserError` when the registry lacks what plans need.
     """
@@ -45,17 +54,23 @@ def fraction_days(inputs: CityInputs, day: date, settings: PlanSettings, zone: Z
     due = {line.container_id for line in inputs.fixed_lines if is_due(line, day)}
     wanted = {fraction: sum(item.load_l for item in items if _wanted(item, due)) for fraction, items in judged.items()}
     fraction_of = {container.thing_id: str(container.fraction) for container in inputs.containers}
-    trucks = trucks_by_fraction(inputs.trucks, inputs.fixed_lines, fraction_of, wanted)
+    present = [truck for truck in inputs.trucks if truck.truck_id not in inputs.trucks_out]
+    usual = trucks_by_fraction(present, inputs.fixed_lines, fraction_of, wanted)
+    trucks = trucks_left(disruption, present, judged) if disruption else usual
+    drives = disruption is not None or day.weekday() in weekdays
     return [
         FractionDay(
             fraction=fraction,
             when=when,
             judgements=tuple(items),
-            trucks=tuple(trucks[fraction]) if day.weekday() in weekdays else (),
+            trucks=tuple(trucks[fraction]) if drives else (),
             fleet=inputs.trucks,
             depots=inputs.depots,
             disposal_sites=inputs.disposal_sites,
             fixed_lines=tuple(line for line in inputs.fixed_lines if fraction_of.get(line.container_id) == fraction),
+            wishes=tuple(wish for wish in inputs.wishes if fraction_of.get(wish.container_id) == fraction),
+            closed_bridges=tuple(sorted(inputs.closed_bridges)),
+            disruption=disruption,
         )
         for fraction, items in sorted(judged.items())
     ]

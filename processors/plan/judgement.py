@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from models.domain.forecast import InflowForecast
+from models.domain.plan import Unusable
 from models.domain.registry import Thing
 from models.fill_forecast.overlay import level_quantiles, overflow_probability
 from processors.plan.calendar import Chances
@@ -21,7 +22,7 @@ from runtime.settings import PlanSettings
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A container on the planned day. Without usable data the probabilities are None and `why_unusable` says why."""
+    """A container on the planned day. Without usable data the probabilities are None and `unusable` says why."""
 
     container: Thing
     level: float | None
@@ -35,16 +36,16 @@ class Judgement:
     prize: float
     required: bool
     doubtful: bool = False
-    why_unusable: str | None = None
+    unusable: Unusable | None = None
 
     @property
     def usable(self) -> bool:
-        return self.why_unusable is None
+        return self.unusable is None
 
 
 def judge(container: Thing, forecast: InflowForecast | None, when: Chances, settings: PlanSettings, now: datetime) -> Judgement:
     """The judgement of one container for the planned day, as of `now`."""
-    unusable = _why_unusable(forecast, when, settings, now)
+    unusable = _unusable(forecast, when, settings, now)
     if forecast is None or unusable is not None:
         level = settings.plan_unknown_level
         return Judgement(
@@ -57,7 +58,7 @@ def judge(container: Thing, forecast: InflowForecast | None, when: Chances, sett
             overflow_by_next=None,
             prize=0.0,
             required=False,
-            why_unusable=unusable,
+            unusable=unusable,
         )
     levels = level_quantiles(forecast, at=[when.today])
     column = levels.levels[:, 0]
@@ -80,14 +81,14 @@ def judge(container: Thing, forecast: InflowForecast | None, when: Chances, sett
     )
 
 
-def _why_unusable(forecast: InflowForecast | None, when: Chances, settings: PlanSettings, now: datetime) -> str | None:
-    """Half a sentence on why the forecast must not decide; None when it may."""
+def _unusable(forecast: InflowForecast | None, when: Chances, settings: PlanSettings, now: datetime) -> Unusable | None:
+    """Why the forecast must not decide; None when it may."""
     if forecast is None:
-        return "there is no forecast"
+        return Unusable.NO_FORECAST
     if now - forecast.level_observed_at > timedelta(hours=settings.plan_stale_hours):
-        return f"its last level is older than {settings.plan_stale_hours:g} hours"
+        return Unusable.STALE
     if when.today < forecast.cutoff:
-        return "its forecast begins after the planned day"
+        return Unusable.BEGINS_LATER
     if when.next_latest > forecast.cutoff + timedelta(hours=forecast.horizon_hours[-1]):
-        return "its forecast does not reach the next chance"
+        return Unusable.TOO_SHORT
     return None

@@ -6,15 +6,20 @@ plus the prizes left standing); the better one is kept and the verdict says whic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from models.domain.failures import UserError
 from models.domain.plan import CollectionPlan
+from models.domain.plan_day import Wish, WishKind
 from models.domain.registry import Depot, DisposalSite, FixedCollection, Thing, Truck
 from processors.plan.calendar import Chances, is_due, next_due
+from processors.plan.disruption import Disruption, district_ranks, district_weights
 from processors.plan.drawing import drawn_routes
 from processors.plan.fixed_schedule import costed, drive_fixed_tours, fixed_tours
 from processors.plan.judgement import Judgement
@@ -22,13 +27,15 @@ from processors.plan.reasons import Outcome, decision
 from processors.routing import problem as routing
 from processors.routing.check import check
 from processors.routing.detours import detour_of
-from processors.routing.roads import RoadMatrix, RoadProfile, Roads
+from processors.routing.roads import Place, RoadMatrix, RoadProfile, Roads
 from processors.routing.solution import PlannedRoute, Solution
 from processors.routing.solve import Stopping, solution_of, solve
 from runtime.settings import PlanSettings
 
 REQUIRED_PRIZE = 1000.0
 """Added to what must be collected. It is a prize, not a condition, so that a day with too few trucks still gets the best plan."""
+PINNED_PRIZE = 10_000.0
+"""For a container that a planner asked for."""
 SCHEDULE_PRIZE = 500.0
 """For a container without data that the fixed schedule collects today."""
 
@@ -46,15 +53,51 @@ class FractionDay:
     depots: tuple[Depot, ...]
     disposal_sites: tuple[DisposalSite, ...]
     fixed_lines: tuple[FixedCollection, ...]
+    wishes: tuple[Wish, ...] = ()
+    closed_bridges: tuple[str, ...] = ()
+    disruption: Disruption | None = None
+
+    @property
+    def wish_of(self) -> dict[str, Wish]:
+        return {wish.container_id: wish for wish in self.wishes}
+
+
+@dataclass(frozen=True, eq=False)
+class Ground:
+    """What a fraction's day is solved on. `yard` has the whole fleet, for costing the fixed tours; `open_matrix` is the same matrix
+    with every bridge passable, None where none is closed."""
+
+    day: FractionDay
+    problem: routing.Problem
+    yard: routing.Problem
+    matrix: RoadMatrix
+    open_matrix: RoadMatrix | None
+    places: dict[str, Place]
+    roads: Roads
+    profile: RoadProfile
+    settings: PlanSettings
+    zone: ZoneInfo
+    made_at: datetime
+
+    @cached_property
+    def fixed_routes(self) -> list[PlannedRoute]:
+        """What the fixed schedule drives, without what a planner forbade."""
+        stops = {stop.node: stop for stop in self.problem.stops}
+        collected = frozenset(node for node, stop in stops.items() if not stop.forbidden)
+        return drive_fixed_tours(self.yard, fixed_tours(self.day.fixed_lines, self.day.when.plan_date, collected), stops)
 
 
 @dataclass(frozen=True, eq=False)
 class Planned:
-    """A plan with the problem that was solved and the roads that it was solved on."""
+    """A plan with the ground that it was solved on and the solution that it shows."""
 
     plan: CollectionPlan
-    problem: routing.Problem
-    roads: RoadMatrix
+    ground: Ground
+    solution: Solution
+
+    @property
+    def problem(self) -> routing.Problem:
+        return self.ground.problem
 
 
 def plan_fraction(
@@ -64,40 +107,91 @@ def plan_fraction(
     settings: PlanSettings,
     zone: ZoneInfo,
     made_at: datetime,
-    revision: int = 1,
+    parts: tuple[int, ...] | None = None,
 ) -> Planned:
-    """The plan. Takes as long as `settings` lets the search run; raises `UserError` for a contradictory registry."""
+    """The plan. Takes as long as `settings` lets the search run, or the iterations of an earlier search's `parts`; raises `UserError`
+    for a contradictory registry."""
+    ground = ground_of(day, roads, profile, settings, zone, made_at)
+    stopping = Stopping(settings.plan_iterations or None, None if settings.plan_iterations else settings.plan_seconds)
+    if parts is not None:
+        stopping = Stopping(parts=parts)
+    solution = solve(ground.problem, stopping, settings.plan_seed)
+    solution, kept_fixed, verdict = _better(ground, solution)
+    return planned(ground, solution, verdict, kept_fixed=kept_fixed)
+
+
+def ground_of(
+    day: FractionDay, roads: Roads, profile: RoadProfile, settings: PlanSettings, zone: ZoneInfo, made_at: datetime
+) -> Ground:
+    """The problem of a fraction's day on its roads. Raises `UserError` for a contradictory registry."""
     sites = [site for site in day.disposal_sites if day.fraction in site.fractions]
     if not sites:
         raise UserError(f"no disposal site takes {day.fraction}; add one to the registry, or the fraction to a site's fractions")
     containers = [judged.container for judged in day.judgements]
     located: list[Depot | DisposalSite | Thing] = [*day.depots, *sites, *containers]
     places = [(item.latitude, item.longitude) for item in located]
+    open_matrix = roads.matrix(places, profile) if day.closed_bridges else None
+    profile = replace(profile, closed_bridges=profile.closed_bridges | frozenset(day.closed_bridges))
     matrix = roads.matrix(places, profile)
     problem, yard = _problems(day, sites, matrix, settings)
-    stopping = Stopping(settings.plan_iterations or None, None if settings.plan_iterations else settings.plan_seconds)
-    solution = solve(problem, stopping, settings.plan_seed)
-    stops = {stop.node: stop for stop in problem.stops}
-    fixed_routes = drive_fixed_tours(yard, fixed_tours(day.fixed_lines, day.when.plan_date, frozenset(stops)), stops)
-    solution, kept_fixed, verdict = _better(problem, yard, solution, fixed_routes, day)
+    return Ground(
+        day,
+        problem,
+        yard,
+        matrix,
+        open_matrix,
+        dict(zip(_nodes(problem), places, strict=True)),
+        roads,
+        profile,
+        settings,
+        zone,
+        made_at,
+    )
+
+
+def planned(ground: Ground, solution: Solution, verdict: str, *, kept_fixed: bool = False) -> Planned:
+    """A solution as the plan that is stored and shown: drawn, checked, with a decision for every container."""
+    day, problem = ground.day, ground.problem
+    extra = _extra_ways(ground, solution)
+    shorter = sum(extra.values()) / 1000
+    if shorter > 0:
+        closed = ", ".join(day.closed_bridges)
+        verdict += f" Out of service: {closed}; with the way open these tours would be {shorter:.1f} km shorter."
+    ranks = district_ranks(day.disruption, day.judgements)
     plan = CollectionPlan(
         plan_date=day.when.plan_date,
         district="*",
         fraction=day.fraction,
-        revision=revision,
-        made_at=made_at,
-        seed=settings.plan_seed,
+        revision=1,
+        made_at=ground.made_at,
+        seed=ground.settings.plan_seed,
         iterations=solution.iterations,
-        matrix_source=matrix.source,
-        routes=drawn_routes(solution.routes, dict(zip(_nodes(problem), places, strict=True)), roads, profile),
+        matrix_source=ground.matrix.source,
+        routes=drawn_routes(solution.routes, ground.places, ground.roads, ground.profile),
         decisions=tuple(
-            decision(_outcome(judged, problem, solution, day, kept_fixed), day.when, settings, zone) for judged in day.judgements
+            decision(_outcome(judged, ground, solution, kept_fixed, extra, ranks), day.when, ground.settings, ground.zone)
+            for judged in day.judgements
         ),
-        fixed_schedule=costed(fixed_routes),
+        fixed_schedule=costed(ground.fixed_routes),
         check_failures=tuple(str(failure) for failure in check(problem, solution.to_json())),
         verdict=verdict,
+        fixed_routes=drawn_routes(ground.fixed_routes, ground.places, ground.roads, ground.profile),
+        kept_fixed=kept_fixed,
     )
-    return Planned(plan, problem, matrix)
+    return Planned(plan, ground, solution)
+
+
+def _extra_ways(ground: Ground, solution: Solution) -> dict[str, int]:
+    """Metres that closed bridges add to the way to each node of the routes, the way home counted with the depot's."""
+    if ground.open_matrix is None:
+        return {}
+    place = {node: index for index, node in enumerate(_nodes(ground.problem))}
+    added = ground.matrix.metres - ground.open_matrix.metres
+    extra: Counter[str] = Counter()
+    for route in solution.routes:
+        for start, end in pairwise(route.visits):
+            extra[end.node] += int(added[place[start.node], place[end.node]])
+    return dict(extra)
 
 
 def _nodes(problem: routing.Problem) -> list[str]:
@@ -121,8 +215,10 @@ def _problems(
     )
     due = _due_today(day)
     first = len(depots) + len(tips)
+    weights = district_weights(day.disruption, day.judgements)
     stops = tuple(
-        _stop(judged, first + index, judged.container.thing_id in due, settings) for index, judged in enumerate(day.judgements)
+        _stop(judged, first + index, judged.container.thing_id in due, day, settings, weights.get(judged.container.district))
+        for index, judged in enumerate(day.judgements)
     )
 
     def made(trucks: Sequence[Truck], stops: tuple[routing.Stop, ...]) -> routing.Problem:
@@ -145,10 +241,18 @@ def _vehicle(truck: Truck) -> routing.Truck:
     )
 
 
-def _stop(judged: Judgement, place: int, due: bool, settings: PlanSettings) -> routing.Stop:
+def _stop(judged: Judgement, place: int, due: bool, day: FractionDay, settings: PlanSettings, weight: float | None) -> routing.Stop:
+    """`weight`: on a disrupted day only the expected overflow counts, times its district's weight."""
     container = judged.container
+    wish = day.wish_of.get(container.thing_id)
     service = container.service_duration_s
-    extra = REQUIRED_PRIZE if judged.required else SCHEDULE_PRIZE if due and not judged.usable else 0.0
+    prize = judged.prize + (REQUIRED_PRIZE if judged.required else SCHEDULE_PRIZE if due and not judged.usable else 0.0)
+    if weight is not None:
+        prize = weight * settings.plan_overflow_cost * (judged.overflow_by_next or 0.0)
+    forbidden = wish is not None and wish.kind is WishKind.FORBID
+    if wish is not None and not forbidden:
+        prize = PINNED_PRIZE
+    drives = wish is not None and wish.truck_id is not None and any(truck.truck_id == wish.truck_id for truck in day.trucks)
     return routing.Stop(
         node=container.thing_id,
         place=place,
@@ -157,7 +261,9 @@ def _stop(judged: Judgement, place: int, due: bool, settings: PlanSettings) -> r
         load_kg=round(judged.load_l * settings.plan_weight_kg_per_l),
         service_duration_s=service if service is not None else settings.plan_service_duration_s,
         required=False,
-        prize=judged.prize + extra,
+        prize=0.0 if forbidden else prize,
+        forbidden=forbidden,
+        trucks=(str(wish.truck_id),) if wish is not None and drives else None,
     )
 
 
@@ -165,10 +271,11 @@ def _due_today(day: FractionDay) -> frozenset[str]:
     return frozenset(line.container_id for line in day.fixed_lines if is_due(line, day.when.plan_date))
 
 
-def _better(
-    problem: routing.Problem, yard: routing.Problem, found: Solution, fixed: Sequence[PlannedRoute], day: FractionDay
-) -> tuple[Solution, bool, str]:
+def _better(ground: Ground, found: Solution) -> tuple[Solution, bool, str]:
     """What is kept, whether that is the fixed schedule, and the sentence that says why."""
+    problem, yard, fixed, day = ground.problem, ground.yard, ground.fixed_routes, ground.day
+    if day.disruption is not None:
+        return found, False, day.disruption.sentence(_count(found), found.distance_m)
     by_schedule = solution_of(yard, fixed, found.seed, found.parts, problem.stops)
     ours, theirs = found.objective, by_schedule.objective
     left = _must_go_left(day, by_schedule)
@@ -196,16 +303,30 @@ def _count(solution: Solution) -> str:
     return f"{trucks} {'truck' if trucks == 1 else 'trucks'} and {stops} {'stop' if stops == 1 else 'stops'}"
 
 
-def _outcome(judged: Judgement, problem: routing.Problem, solution: Solution, day: FractionDay, kept_fixed: bool) -> Outcome:
+def _outcome(
+    judged: Judgement,
+    ground: Ground,
+    solution: Solution,
+    kept_fixed: bool,
+    extra: Mapping[str, int],
+    ranks: Mapping[str, tuple[int, int]],
+) -> Outcome:
+    day = ground.day
     container_id = judged.container.thing_id
-    detour = detour_of(problem, solution, container_id)
+    detour = detour_of(ground.problem, solution, container_id)
     line = next((item for item in day.fixed_lines if item.container_id == container_id), None)
+    wish = day.wish_of.get(container_id)
+    collected = detour is not None and detour.on_route
     return Outcome(
         judgement=judged,
-        truck_id=detour.truck_id if detour and detour.on_route else None,
+        truck_id=detour.truck_id if detour and collected else None,
         detour_m=detour.metres if detour else None,
         cost=detour.cost if detour else None,
         due_today=line is not None and is_due(line, day.when.plan_date),
         next_due=next_due(line, day.when.plan_date) if line else None,
         kept_fixed=kept_fixed,
+        wish=wish.kind if wish else None,
+        bridges=day.closed_bridges,
+        extra_m=extra.get(container_id, 0) if collected else 0,
+        rank=ranks.get(judged.container.district),
     )

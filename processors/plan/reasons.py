@@ -1,12 +1,14 @@
-"""One honest sentence per container on why it is on the plan or off it, made of the same figures that decided."""
+"""Which rule decided on a container, and the figures behind it; the sentence is written from them by `models.domain.reason_words`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from zoneinfo import ZoneInfo
 
-from models.domain.plan import ContainerDecision, DecisionRule
+from models.domain.plan import ContainerDecision, DecisionFigures, DecisionRule
+from models.domain.plan_day import WishKind
+from models.domain.reason_words import reason
 from processors.plan.calendar import Chances
 from processors.plan.judgement import Judgement
 from runtime.settings import PlanSettings
@@ -19,7 +21,7 @@ HARDLY_ANY_RISK = 0.05
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What the plan does with a container. `detour_m`: metres that it adds, or would add; None where no truck drives.
-    `cost` is that detour in money, time and service included."""
+    `cost` is that detour in money, time and service included; `extra_m` what closed bridges add to the way there."""
 
     judgement: Judgement
     truck_id: str | None
@@ -28,13 +30,24 @@ class Outcome:
     due_today: bool
     next_due: date | None
     kept_fixed: bool = False
+    wish: WishKind | None = None
+    bridges: tuple[str, ...] = ()
+    extra_m: int = 0
+    rank: tuple[int, int] | None = None
+    """On a disrupted day: the district's place by expected overflow, and of how many."""
 
 
 def decision(outcome: Outcome, when: Chances, settings: PlanSettings, zone: ZoneInfo) -> ContainerDecision:
-    """The decision with its rule and its sentence."""
+    """The decision with its rule, its figures and its sentence."""
     judged = outcome.judgement
-    rule = _rule(outcome)
-    return ContainerDecision(
+    rule, unasked = _rule(outcome), None
+    if outcome.wish is not None and (outcome.wish is WishKind.PIN) == (outcome.truck_id is not None):
+        unasked = _unasked(outcome)
+        rule = DecisionRule.PINNED if outcome.wish is WishKind.PIN else DecisionRule.FORBIDDEN
+    elif outcome.wish is WishKind.PIN:
+        rule = DecisionRule.NO_ROOM
+    rank, ranks = outcome.rank or (None, None)
+    made = ContainerDecision(
         container_id=judged.container.thing_id,
         collected=outcome.truck_id is not None,
         rule=rule,
@@ -44,12 +57,34 @@ def decision(outcome: Outcome, when: Chances, settings: PlanSettings, zone: Zone
         overflow_probability=judged.overflow_by_next,
         prize=judged.prize,
         detour_m=outcome.detour_m,
-        reason=_sentence(rule, outcome, when, settings, zone),
+        reason="",
+        figures=DecisionFigures(
+            plan_date=when.plan_date,
+            next_chance=when.next_date,
+            level_expected=judged.level_at_collection,
+            doubtful=judged.doubtful,
+            unusable=judged.unusable,
+            stale_hours=settings.plan_stale_hours,
+            required_from=settings.plan_required_probability,
+            due_today=outcome.due_today,
+            next_due=outcome.next_due,
+            cost=None if outcome.cost is None else round(outcome.cost, 4),
+            turning_probability=_turning(outcome, settings),
+            rule_without_wish=unasked,
+            bridges=outcome.bridges if outcome.extra_m > 0 else (),
+            extra_m=outcome.extra_m,
+            district=judged.container.district,
+            rank=rank,
+            ranks=ranks,
+        ),
     )
+    return made.model_copy(update={"reason": reason(made, settings.plan_language, zone)})
 
 
 def _rule(outcome: Outcome) -> DecisionRule:
     judged = outcome.judgement
+    if outcome.rank is not None and judged.usable and not outcome.kept_fixed:
+        return DecisionRule.OVERFLOW_FIRST if outcome.truck_id is not None else DecisionRule.NO_ROOM
     if outcome.truck_id is not None:
         if outcome.kept_fixed or not judged.usable:
             return DecisionRule.SCHEDULE
@@ -63,66 +98,25 @@ def _rule(outcome: Outcome) -> DecisionRule:
     return DecisionRule.NO_ROOM if judged.required or worth else DecisionRule.NOT_WORTH_IT
 
 
-def _sentence(rule: DecisionRule, outcome: Outcome, when: Chances, settings: PlanSettings, zone: ZoneInfo) -> str:
+def _unasked(outcome: Outcome) -> DecisionRule:
+    """The rule that decides on the same figures without the wish."""
     judged = outcome.judgement
-    level = _level(judged, zone)
-    risk = f"{_per_cent(judged.overflow_by_next)} chance to overflow before the next chance on {_day(when.next_date)}"
-    detour = _detour(outcome)
-    if rule is DecisionRule.REQUIRED:
-        return f"Must go: {level}, {risk}; {_per_cent(settings.plan_required_probability)} is the limit. {detour}"
-    if rule is DecisionRule.PRIZE:
-        return f"Worth going: {level}, {risk}; going now is worth € {judged.prize:.2f}. {detour}"
-    if rule is DecisionRule.ON_THE_WAY:
-        return f"On the way: {level}, {risk}, and a truck passes. {detour}"
-    if rule is DecisionRule.SCHEDULE:
-        if judged.usable:
-            return f"The fixed schedule is driven today and collects it: {level}, {risk}."
-        return f"Follows the fixed schedule, which collects it today: {judged.why_unusable}{_last_level(judged, zone)}."
-    if rule is DecisionRule.NO_DATA:
-        following = f"next on {_day(outcome.next_due)}" if outcome.next_due else "which does not know it either"
-        return f"Follows the fixed schedule, {following}: {judged.why_unusable}{_last_level(judged, zone)}."
-    if rule is DecisionRule.NO_ROOM:
-        wanted = f"{level}, {risk}" if judged.usable else f"the fixed schedule collects it today and {judged.why_unusable}"
-        return f"Should go, but {_what_lacks(outcome, when)}: {wanted}. {detour}"
-    cost = f" for € {outcome.cost:.2f}" if outcome.cost is not None else ""
-    return f"Can wait: {level}, {risk}; going now is worth € {judged.prize:.2f}{cost}. {detour}"
+    if not judged.usable:
+        return DecisionRule.SCHEDULE if outcome.due_today else DecisionRule.NO_DATA
+    if judged.required:
+        return DecisionRule.REQUIRED
+    return DecisionRule.PRIZE if outcome.cost is not None and judged.prize > outcome.cost else DecisionRule.NOT_WORTH_IT
 
 
-def _what_lacks(outcome: Outcome, when: Chances) -> str:
-    if outcome.detour_m is None:
-        return f"no truck for it drives on {_day(when.plan_date)}"
-    return "no truck has room or time left"
-
-
-def _level(judged: Judgement, zone: ZoneInfo) -> str:
-    measured = _moment(judged.level_observed_at, zone) if judged.level_observed_at else "an unknown time"
-    doubt = " (doubtful data)" if judged.doubtful else ""
-    return (
-        f"{_per_cent(judged.level)} full on {measured}{doubt}, {_per_cent(judged.level_at_collection)} expected when a truck comes"
-    )
-
-
-def _last_level(judged: Judgement, zone: ZoneInfo) -> str:
-    if judged.level is None or judged.level_observed_at is None:
-        return ""
-    return f" ({_per_cent(judged.level)} full on {_moment(judged.level_observed_at, zone)})"
-
-
-def _detour(outcome: Outcome) -> str:
-    if outcome.detour_m is None:
-        return "No truck drives for it."
-    kilometres = f"{outcome.detour_m / 1000:.1f} km"
-    return f"Its detour is {kilometres}." if outcome.truck_id else f"Its detour would be {kilometres}."
-
-
-def _per_cent(share: float | None) -> str:
-    return "unknown" if share is None else f"{share * 100:.0f} %"
-
-
-def _moment(at: datetime, zone: ZoneInfo) -> str:
-    local = at.astimezone(zone)
-    return f"{_day(local.date())} {local:%H:%M}"
-
-
-def _day(day: date) -> str:
-    return f"{day:%a} {day.day} {day:%b}"
+def _turning(outcome: Outcome, settings: PlanSettings) -> float | None:
+    """The P(overflow before the next chance) from which this container is collected, all else equal: at the limit of what is required, or
+    where the prize pays for the detour. None without usable data or a truck."""
+    judged = outcome.judgement
+    if not judged.usable or outcome.cost is None:
+        return None
+    limit = settings.plan_required_probability
+    if settings.plan_overflow_cost <= 0:
+        return limit
+    room = settings.plan_room_cost * (1 - judged.level_at_collection)
+    pays_from = (judged.overflow_before or 0.0) + (outcome.cost + room) / settings.plan_overflow_cost
+    return round(min(limit, pays_from), 6)

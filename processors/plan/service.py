@@ -9,18 +9,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 
 import asyncpg
+from pydantic import ValidationError
 
 from models.domain.failures import TransientError, UserError
 from models.domain.plan import CollectionPlan
+from models.domain.plan_day import DayEvent, DayState, StateChange, Wish, handout, moment_of, state_of
 from processors.plan.calendar import collection_weekdays, moment, next_collection_day
 from processors.plan.day import fraction_days
+from processors.plan.disruption import Disruption
 from processors.plan.inputs import City, CityReader, kept_inputs
 from processors.plan.planner import FractionDay, Planned, plan_fraction
+from processors.plan.replanning import concerns, refuse_unknown, renewed_plan
+from processors.plan.wishing import Wished, wished_plan
 from processors.routing.roads import RoadProfile
 from runtime import logs, metrics
 from runtime.clock import Clock
@@ -28,7 +34,9 @@ from runtime.postgres import open_pool
 from runtime.service import ServiceContext
 from runtime.settings import CitySettings, DatabaseSettings, PlanSettings
 from storage.forecasts import keep_forecast
-from storage.plans import PlanRequest, answer_plan_request, plan_requests, plans_of, save_plan
+from storage.outbox import append_once
+from storage.plan_days import ensure_draft, handed_out_plans, mark_disrupted, save_wish, state_changes
+from storage.plans import PlanRequest, answer_plan_request, has_plans, plan_inputs, plan_of, plan_requests, plans_of, save_plan
 
 READY_SHARE = 0.8
 """So many of the containers need a forecast before the day is planned without being asked."""
@@ -61,35 +69,40 @@ class Planner:
         self.settings = settings
         self.zone = city.zone
         self.clock = clock
-        self._reader = CityReader()
+        self._reader = CityReader(settings.plan_bridge_closed_minutes)
         self._log = logs.get_logger()
 
-    async def read(self) -> City:
-        """The city as of now."""
+    async def read(self, day: date | None = None) -> City:
+        """The city as of now; for a day with what was asked of it, and what is out of service."""
         async with self._pool.acquire() as connection:
-            return await self._reader.read(connection)
+            return await self._reader.read(connection, day, self.clock.now() if day else None)
 
-    async def make(self, day: date, fractions: Sequence[str] | None = None) -> list[Made]:
+    async def make(self, day: date, fractions: Sequence[str] | None = None, disruption: Disruption | None = None) -> list[Made]:
         """Plans the given fractions, or all, of a day, and stores the plans. Raises `UserError` when the registry lacks what a
         plan needs or does not know a fraction."""
-        city = await self.read()
+        city = await self.read(day)
         now = self.clock.now()
-        days = fraction_days(city.inputs, day, self.settings, self.zone, now)
+        days = fraction_days(city.inputs, day, self.settings, self.zone, now, disruption)
         unknown = set(fractions or ()) - {item.fraction for item in days}
         if unknown:
             known = ", ".join(item.fraction for item in days)
             raise UserError(f"there are no containers for {', '.join(sorted(unknown))}; the city collects {known}")
+        if disruption is not None:
+            async with self._pool.acquire() as connection:
+                note = StateChange(plan_date=day, state=DayState.DRAFT, role="planner", at=now, note=disruption.reason)
+                await mark_disrupted(connection, note)
         return [await self._make_one(item, city, now) for item in days if not fractions or item.fraction in fractions]
 
     async def _make_one(self, day: FractionDay, city: City, now: datetime) -> Made:
         started = time.perf_counter()
         planned = await asyncio.to_thread(plan_fraction, day, city.roads, RoadProfile(), self.settings, self.zone, now)
+        containers = {judged.container.thing_id for judged in day.judgements}
+        forecasts = [item.model_dump(mode="json") for key, item in city.inputs.forecasts.items() if key in containers]
         async with self._pool.acquire() as connection, connection.transaction():
-            revision = await save_plan(connection, planned.plan, kept_inputs(planned, day, city, self.settings))
+            plan = await self._stored(connection, planned, kept_inputs(planned, city.registry_version, forecasts, {"how": "solve"}))
             for judged in day.judgements:
                 if judged.usable:
                     await keep_forecast(connection, city.inputs.forecasts[judged.container.thing_id], "plan")
-        plan = planned.plan.model_copy(update={"revision": revision})
         seconds = time.perf_counter() - started
         metrics.PLANS_MADE.labels("failed" if plan.check_failures else "passed").inc()
         metrics.PLAN_SECONDS.observe(seconds)
@@ -97,7 +110,7 @@ class Planner:
             "plan_made",
             plan_date=day.when.plan_date.isoformat(),
             fraction=day.fraction,
-            revision=revision,
+            revision=plan.revision,
             trucks=len(plan.routes),
             stops=plan.stop_count,
             distance_m=plan.distance_m,
@@ -105,6 +118,70 @@ class Planner:
             seconds=round(seconds, 2),
         )
         return Made(plan, planned)
+
+    async def _stored(self, connection: asyncpg.Connection, planned: Planned, inputs: dict[str, Any]) -> CollectionPlan:
+        """Stores a plan with its inputs as its next revision; the first one of a day is its draft."""
+        plan = planned.plan
+        revision = await save_plan(connection, plan, inputs)
+        draft = StateChange(plan_date=plan.plan_date, state=DayState.DRAFT, role="planner service", at=plan.made_at)
+        await ensure_draft(connection, draft)
+        return plan.model_copy(update={"revision": revision})
+
+    async def wish(self, day: date, wishes: Sequence[Wish], *, save: bool) -> Wished:
+        """What wishes change on the newest plan of their fraction, all else as it was when that plan was made; with `save` they
+        are kept and the changed plan is its next revision. Raises `UserError` for what cannot be asked."""
+        city = await self.read()
+        fraction_of = {item.thing_id: str(item.fraction) for item in city.inputs.containers}
+        fractions = {fraction_of.get(wish.container_id) for wish in wishes}
+        if len(fractions) != 1 or None in fractions:
+            raise UserError(_unknown_or_mixed(wishes, fraction_of))
+        fraction = str(fractions.pop())
+        async with self._pool.acquire() as connection:
+            plan = await plan_of(connection, day, "*", fraction)
+            if plan is None:
+                raise UserError(
+                    f"there is no plan for {fraction} on {day.isoformat()} yet: make one with stadspuls plan --date {day}"
+                )
+            kept = await plan_inputs(connection, day, "*", fraction, plan.revision)
+        wished = await asyncio.to_thread(wished_plan, plan, kept, wishes, city.roads)
+        if save:
+            async with self._pool.acquire() as connection, connection.transaction():
+                for wish in wishes:
+                    cost = {"price_m": wished.price.metres, "price_cost": wished.price.cost}
+                    await save_wish(connection, wish.model_copy(update=cost))
+                inputs = kept_inputs(wished.planned, kept["search"]["registry_version"], kept["forecasts"], wished.made)
+                revision = (await self._stored(connection, wished.planned, inputs)).revision
+            wished = replace(wished, revision=revision)
+            self._log.info("plan_changed", plan_date=day.isoformat(), fraction=fraction, revision=revision, asked="wishes")
+        return wished
+
+    async def replan(self, event: DayEvent) -> list[CollectionPlan]:
+        """Plans the rest of a day anew for each plan that an event concerns, from what is handed out, and stores the results. They wait
+        for their release. Raises `UserError` when it concerns none, or what has been done already."""
+        city = await self.read()
+        limit = moment_of(event.plan_date, self.settings.plan_release_by, self.zone)
+        async with self._pool.acquire() as connection:
+            given = handout(await state_changes(connection, event.plan_date), self.clock.now(), limit, event.plan_date)
+            plans = [
+                (plan, await plan_inputs(connection, plan.plan_date, plan.district, plan.fraction, plan.revision))
+                for plan in await handed_out_plans(connection, given, event.plan_date)
+                if concerns(plan, event)
+            ]
+        refuse_unknown(event, len(plans))
+        stored = []
+        for plan, kept in plans:
+            renewed = await asyncio.to_thread(renewed_plan, kept, event, city.roads, self.settings.plan_iterations or None)
+            inputs = kept_inputs(renewed.planned, kept["search"]["registry_version"], kept["forecasts"], renewed.made)
+            async with self._pool.acquire() as connection, connection.transaction():
+                stored.append(await self._stored(connection, renewed.planned, inputs | renewed.before))
+            self._log.info(
+                "plan_changed",
+                plan_date=event.plan_date.isoformat(),
+                fraction=plan.fraction,
+                revision=stored[-1].revision,
+                asked=event.kind.value,
+            )
+        return stored
 
     async def missing(self, now: datetime) -> list[tuple[date, list[str]]]:
         """Days with the fractions that want a plan now: the coming collection day's that have none, and today's that were made before
@@ -120,12 +197,29 @@ class Planner:
         wanted = []
         async with self._pool.acquire() as connection:
             made = {plan.fraction: plan.made_at for plan in await plans_of(connection, today)}
-            if renewed_from <= now < shift_begins:
+            state = state_of(await state_changes(connection, today))
+            if renewed_from <= now < shift_begins and state in (None, DayState.DRAFT):
                 wanted.append((today, [name for name in fractions if made.get(name, now) < renewed_from or name not in made]))
             coming = next_collection_day(today, collection_weekdays(self.settings.plan_weekdays))
             known = {plan.fraction for plan in await plans_of(connection, coming)}
             wanted.append((coming, [name for name in fractions if name not in known]))
         return [(day, names) for day, names in wanted if names]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a request is answered with."""
+
+    revision: int | None = None
+    failure: str | None = None
+    answer: dict[str, Any] | None = None
+
+
+def _unknown_or_mixed(wishes: Sequence[Wish], fraction_of: Mapping[str, str]) -> str:
+    unknown = sorted(wish.container_id for wish in wishes if wish.container_id not in fraction_of)
+    if unknown:
+        return f"there is no container {', '.join(unknown)}"
+    return "containers of different fractions are on different plans: ask for one fraction at a time"
 
 
 class PlanService:
@@ -144,6 +238,7 @@ class PlanService:
             try:
                 await self.answer_requests()
                 await self.make_missing()
+                await self.alert_on_missing_draft()
                 self._said = ""
             except TransientError as error:
                 self._say("plan_postponed", str(error))
@@ -162,6 +257,30 @@ class PlanService:
                 count += len(await self._planner.make(day, [fraction]))
         return count
 
+    async def alert_on_missing_draft(self) -> bool:
+        """Says once that a collection day has no draft when it should: a log line, a metric, and a message to other systems."""
+        settings, zone = self._planner.settings, self._planner.zone
+        now = self._context.clock.now()
+        today = now.astimezone(zone).date()
+        late = now >= moment_of(today, settings.plan_alert_at, zone)
+        if not late or today.weekday() not in collection_weekdays(settings.plan_weekdays):
+            metrics.PLAN_DRAFT_MISSING.set(0)
+            return False
+        async with self._pool.acquire() as connection:
+            missing = not await has_plans(connection, today)
+            metrics.PLAN_DRAFT_MISSING.set(missing)
+            if not missing:
+                return False
+            sentence = (
+                f"There is no draft plan for {today.isoformat()} at {settings.plan_alert_at:%H:%M}. Without a release by "
+                f"{settings.plan_release_by:%H:%M} the fixed schedule is handed out."
+            )
+            payload = {"kind": "plan_draft_missing", "plan_date": today.isoformat(), "sentence": sentence}
+            new = await append_once(connection, "alerts", f"plan_draft_missing/{today.isoformat()}", payload)
+        if new:
+            self._log.error("plan_draft_missing", plan_date=today.isoformat(), reason=sentence)
+        return new
+
     async def answer_requests(self) -> int:
         """Answers what somebody asked for; says how many. A request that cannot be met gets the sentence that says why."""
         answered = 0
@@ -170,21 +289,42 @@ class PlanService:
                 requests = await plan_requests(connection, limit=1)
             if not requests:
                 break
-            revision, failure = await self._answer(requests[0])
+            found = await self._answer(requests[0])
             async with self._pool.acquire() as connection:
-                await answer_plan_request(connection, requests[0].request_id, revision=revision, failure=failure)
+                await answer_plan_request(
+                    connection, requests[0].request_id, revision=found.revision, failure=found.failure, answer=found.answer
+                )
             answered += 1
         return answered
 
-    async def _answer(self, request: PlanRequest) -> tuple[int | None, str | None]:
-        """The newest revision made, or the sentence on why there is none."""
+    async def _answer(self, request: PlanRequest) -> Answer:
+        """The newest revision made, a price, or the sentence on why there is none."""
         try:
+            if request.kind == "price":
+                return await self._priced(request)
+            if request.kind == "replan":
+                return await self._replanned(request)
             if request.district != "*":
                 raise UserError(f"plans are made for the whole city, not for district {request.district}: ask for *")
             made = await self._planner.make(request.plan_date, None if request.fraction == "*" else [request.fraction])
         except UserError as error:
-            return None, str(error)
-        return max(item.plan.revision for item in made), None
+            return Answer(failure=str(error))
+        except ValidationError as error:
+            return Answer(failure=f"the request is wrong: {error.errors()[0]['msg']}")
+        return Answer(revision=max(item.plan.revision for item in made))
+
+    async def _replanned(self, request: PlanRequest) -> Answer:
+        renewed = await self._planner.replan(DayEvent.model_validate(request.details))
+        told = {f"{plan.district}/{plan.fraction}": {"revision": plan.revision, "sentence": plan.verdict} for plan in renewed}
+        return Answer(revision=max(plan.revision for plan in renewed), answer=told)
+
+    async def _priced(self, request: PlanRequest) -> Answer:
+        asked = [
+            Wish(plan_date=request.plan_date, role=request.asked_by, at=self._context.clock.now(), **item)
+            for item in request.details["wishes"]
+        ]
+        wished = await self._planner.wish(request.plan_date, asked, save=bool(request.details.get("save")))
+        return Answer(revision=wished.revision, answer=wished.to_json())
 
     def _say(self, event: str, reason: str) -> None:
         """Logs a reason once for as long as it stays the same."""

@@ -4,46 +4,64 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from stadspuls import COMMAND_STARTED
+from stadspuls.commands import plan_day
 
 if TYPE_CHECKING:
     from datetime import date
 
     from models.domain.plan import CollectionPlan
-    from runtime.clock import Clock
+    from processors.plan.disruption import Disruption
 
 
 def add_verbs(app: typer.Typer) -> None:
-    app.command("plan")(plan)
+    group = typer.Typer(invoke_without_command=True, help="Collection plans: make, look at, release, change, hand out, close.")
+    group.callback()(plan)
+    plan_day.add_to(group)
+    app.add_typer(group, name="plan")
     app.command("solve")(solve)
     app.command("check")(check)
     app.command("import-wcvrptw")(import_wcvrptw)
 
 
 def plan(
+    context: typer.Context,
     day: Annotated[str, typer.Option("--date", help="Day to plan, like 2026-11-23; the coming collection day when left out")] = "",
-    fraction: Annotated[str, typer.Option("--fraction", help="One fraction, or several with commas; all when left out")] = "",
+    fraction: Annotated[
+        str, typer.Option("--fraction", "--fractions", help="One fraction, or several with commas; all when left out")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the plans as JSON")] = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Make new plans even where the day has some")] = False,
     reasons: Annotated[int, typer.Option("--reasons", help="Reasons to print per plan; 0 prints none, -1 all")] = 5,
+    language: Annotated[str, typer.Option("--language", help="Language of the reasons, en or nl; the city's when left out")] = "",
+    trucks: Annotated[int, typer.Option("--trucks", min=0, help="Disrupted day: so many trucks are left; makes new plans")] = 0,
+    district_by_district: Annotated[
+        bool, typer.Option("--district-by-district", help="Disrupted day: the district with most expected overflow first")
+    ] = False,
+    because: Annotated[str, typer.Option("--because", help="What disrupts the day, such as snow or a strike")] = "a disruption",
 ) -> None:
     """The collection plans of a day: trucks, stops and km against the fixed schedule, and a reason per container.
 
     Shows the newest plans that are stored, and makes those that are missing. Examples: stadspuls plan; stadspuls plan --date
-    2026-11-23 --fraction glass --reasons -1; stadspuls plan --refresh --json
+    2026-11-23 --fraction glass --reasons -1; stadspuls plan --refresh --json. With --trucks the day is disrupted: what is left goes
+    where most is expected to overflow, and the day is left out of learning: stadspuls plan --date 2026-11-23 --trucks 2 --fractions
+    residual,paper --district-by-district --because snow
     """
+    if context.invoked_subcommand is not None:
+        return
     import asyncio
 
     from runtime import logs
 
     logs.configure("plan", level="WARNING")
-    wanted = _day(day)
+    wanted = given_day(day)
     fractions = [name.strip() for name in fraction.split(",") if name.strip()]
-    found = asyncio.run(_plans(wanted, fractions, refresh))
+    found = asyncio.run(_plans(wanted, fractions, refresh, _disruption(trucks, fractions, district_by_district, because)))
+    found = in_language(found, language)
     if as_json:
         import orjson
 
@@ -142,16 +160,37 @@ def _say_failures(failures: list[str]) -> None:
     raise typer.Exit(1)
 
 
-def _day(text: str) -> date:
+def in_language(plans: list[CollectionPlan], language: str) -> list[CollectionPlan]:
+    """The plans with their reasons in a language; as they were stored when none is given."""
+    from models.domain.failures import UserError
+    from models.domain.reason_words import reason
+    from runtime.settings import CitySettings, load
+
+    if not language:
+        return plans
+    if language not in ("en", "nl"):
+        raise UserError(f"reasons are written in en or nl, not in {language!r}")
+    zone = load(CitySettings, "operator").zone
+    chosen: Literal["en", "nl"] = "nl" if language == "nl" else "en"
+    return [
+        plan.model_copy(
+            update={"decisions": tuple(item.model_copy(update={"reason": reason(item, chosen, zone)}) for item in plan.decisions)}
+        )
+        for plan in plans
+    ]
+
+
+def given_day(text: str) -> date:
     """The day asked for, else the coming collection day in the city's time."""
     from datetime import date
 
     from models.domain.failures import UserError
     from processors.plan.calendar import collection_weekdays, next_collection_day
     from runtime.settings import CitySettings, PlanSettings, load
+    from stadspuls.commands.plan_day import city_clock
 
     if not text:
-        today = _clock().now().astimezone(load(CitySettings, "operator").zone).date()
+        today = city_clock().now().astimezone(load(CitySettings, "operator").zone).date()
         return next_collection_day(today, collection_weekdays(load(PlanSettings, "operator").plan_weekdays))
     try:
         return date.fromisoformat(text)
@@ -159,32 +198,39 @@ def _day(text: str) -> date:
         raise UserError(f"--date {text!r} is no day; write it like 2026-11-23") from error
 
 
-def _clock() -> Clock:
-    """The city's clock: a simulated city has one of its own."""
-    from runtime.city_clock import CityClock
-    from runtime.clock import SystemClock
-    from runtime.settings import CitySettings, load
+def _disruption(trucks: int, fractions: list[str], district_by_district: bool, because: str) -> Disruption | None:
+    from models.domain.failures import UserError
+    from processors.plan.disruption import Disruption
 
-    file = load(CitySettings, "operator").city_clock_file
-    return CityClock(file) if file else SystemClock()
+    if not trucks:
+        if district_by_district:
+            raise UserError("--district-by-district is for disrupted days: say with --trucks how many trucks are left")
+        return None
+    if not fractions:
+        raise UserError("say which fractions the trucks that are left collect, as in --fractions residual,paper")
+    return Disruption(trucks, tuple(fractions), district_by_district, because)
 
 
-async def _plans(day: date, fractions: list[str], refresh: bool) -> list[CollectionPlan]:
-    """Stored plans of the day; those that are missing, or all with `refresh`, are made first."""
+async def _plans(day: date, fractions: list[str], refresh: bool, disruption: Disruption | None = None) -> list[CollectionPlan]:
+    """Stored plans of the day; those that are missing, or all with `refresh` or a disruption, are made first."""
     from processors.plan.service import Planner
     from runtime.postgres import open_pool
     from runtime.settings import CitySettings, DatabaseSettings, PlanSettings, load
+    from stadspuls.commands.plan_day import city_clock
     from storage.plans import plans_of
 
     pool = await open_pool(load(DatabaseSettings, "operator"), application_name="stadspuls-plan")
     try:
-        planner = Planner(pool, load(PlanSettings, "operator"), load(CitySettings, "operator"), _clock())
+        planner = Planner(pool, load(PlanSettings, "operator"), load(CitySettings, "operator"), city_clock())
         async with pool.acquire() as connection:
             stored = {plan.fraction for plan in await plans_of(connection, day)}
         city = await planner.read()
         wanted = fractions or sorted({str(item.fraction) for item in city.inputs.containers})
         make = [name for name in wanted if refresh or name not in stored]
-        if make or not wanted:
+        if disruption is not None:
+            # What is not collected gets a plan without trucks, and its reasons.
+            await planner.make(day, None, disruption)
+        elif make or not wanted:
             await planner.make(day, make)
         async with pool.acquire() as connection:
             return [plan for plan in await plans_of(connection, day) if plan.fraction in wanted]

@@ -6,7 +6,13 @@ A migration changes tables that are not made from sensor kinds; those follow the
 
 from __future__ import annotations
 
-from storage.migrations import m0001_first_light, m0002_message_gaps, m0003_forecast_models_and_scores, m0004_corrections
+from storage.migrations import (
+    m0001_first_light,
+    m0002_message_gaps,
+    m0003_forecast_models_and_scores,
+    m0004_corrections,
+    m0005_planners_day,
+)
 from storage.migrations.migration import Migration
 
 MIGRATIONS: tuple[Migration, ...] = (
@@ -14,6 +20,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m0002_message_gaps.MIGRATION,
     m0003_forecast_models_and_scores.MIGRATION,
     m0004_corrections.MIGRATION,
+    m0005_planners_day.MIGRATION,
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
 
 import asyncpg
 import pytest
@@ -18,9 +19,11 @@ from models.domain.plan import (
     Visit,
     VisitKind,
 )
+from models.domain.plan_day import CrewReport, CrewWord, DayState, StateChange, Wish, WishKind
 from models.sensor_kinds.container_fill import CONTAINER_FILL
 from runtime.postgres import connected
 from runtime.settings import DatabaseSettings
+from storage.crew_reports import append_reports, collections_reported, reports_of
 from storage.forecasts import (
     containers_not_kept,
     current_forecast,
@@ -35,6 +38,7 @@ from storage.forecasts import (
     replace_emptyings,
 )
 from storage.outbox import mark_sent, unsent_messages
+from storage.plan_days import disrupted_days, disrupted_spans, mark_disrupted, save_wish, wishes_of, withdraw_wish
 from storage.plans import (
     answer_plan_request,
     newest_plan_date,
@@ -226,3 +230,38 @@ async def test_a_request_is_taken_by_one_planner_and_answered(
     assert answered.revision == 4
     assert answered.answered_at is not None
     assert await plan_request(storage, request_id + 1) is None
+
+
+async def test_a_crews_report_is_stored_once_and_counts_as_a_collection(storage: asyncpg.Connection) -> None:
+    done = CrewReport(report_id=uuid4(), word=CrewWord.DONE, container_id="c-1", said_at=NOW)
+    skipped = CrewReport(report_id=uuid4(), word=CrewWord.SKIPPED, container_id="c-2", said_at=NOW, reason="no access")
+    moved = CrewReport(report_id=uuid4(), word=CrewWord.REORDERED, said_at=NOW, reason="traffic", order=("c-2", "c-1"))
+    assert await append_reports(storage, DAY, "t-1", [done, skipped, moved], NOW) == 3
+    assert await append_reports(storage, DAY, "t-1", [done, moved], NOW + timedelta(hours=1)) == 0
+    assert {item.report for item in await reports_of(storage, DAY)} == {done, skipped, moved}
+    assert await reports_of(storage, DAY, "t-2") == []
+    since, until = NOW - timedelta(days=1), NOW + timedelta(days=1)
+    assert await collections_reported(storage, ["c-1", "c-2"], since, until) == {"c-1": [NOW.timestamp()]}
+
+
+async def test_a_disrupted_day_is_left_out_of_histories_once_the_day_after_is_over(storage: asyncpg.Connection) -> None:
+    note = StateChange(plan_date=DAY, state=DayState.DRAFT, role="planner", at=NOW, note="snow")
+    await mark_disrupted(storage, note)
+    await mark_disrupted(storage, note.model_copy(update={"note": "more snow"}))
+    assert await disrupted_days(storage) == {DAY: "more snow"}
+    since = NOW - timedelta(days=5)
+    assert await disrupted_spans(storage, since, NOW + timedelta(days=2)) == []
+    ((begin, end),) = await disrupted_spans(storage, since, NOW + timedelta(days=3))
+    assert datetime.fromtimestamp(begin, UTC) == datetime(2026, 3, 1, 23, tzinfo=UTC)
+    assert end - begin == 86_400
+
+
+async def test_a_later_wish_replaces_an_earlier_one(storage: asyncpg.Connection) -> None:
+    pin = Wish(plan_date=DAY, kind=WishKind.PIN, container_id="c-1", truck_id="t-1", at=NOW, price_m=900, price_cost=2.5)
+    ban = Wish(plan_date=DAY, kind=WishKind.FORBID, container_id="c-1", at=NOW + timedelta(minutes=5))
+    await save_wish(storage, pin)
+    assert await wishes_of(storage, DAY) == [pin]
+    await save_wish(storage, ban)
+    assert await wishes_of(storage, DAY) == [ban]
+    await withdraw_wish(storage, ban)
+    assert await wishes_of(storage, DAY) == []

@@ -9,12 +9,17 @@ import asyncpg
 import pytest
 
 from deploy.local.processes import StackState
+from models.domain.plan_day import CrewReport, CrewWord, DayEvent, DayEventKind, DayState, StateChange, Wish, WishKind
 from models.sensor_kinds import SENSOR_KINDS
 from models.sensor_kinds.container_fill import CONTAINER_FILL
 from runtime.postgres import connected
 from runtime.settings import DatabaseSettings, load
+from storage.crew_reports import append_reports
 from storage.dead_letters import append_dead_letters
 from storage.ledger import LedgerEntry, add_to_ledger, ledger_totals
+from storage.outbox import append_once
+from storage.plan_days import append_event, append_state, ensure_draft, mark_disrupted, save_wish
+from storage.plans import answer_plan_request, plan_request, plan_requests, request_plan
 from storage.readings import append_readings, latest_readings
 from storage.rollups import rollups
 from storage.schema import check_schema
@@ -70,7 +75,7 @@ async def test_forecast_and_plan_write_their_own_tables(servers: StackState, sto
     from storage.forecast_models import save_model, take_model
     from storage.forecast_scores import refresh_scores, save_outcomes
     from storage.forecasts import keep_forecast, replace_current_forecast, replace_emptyings
-    from storage.plans import answer_plan_request, plan_requests, request_plan, save_plan
+    from storage.plans import save_plan
 
     async with _as("forecast", servers, storage_settings) as connection:
         await replace_current_forecast(connection, _forecast())
@@ -101,3 +106,32 @@ async def test_no_other_role_writes_readings_or_sees_the_bytes_of_dead_letters(
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await connection.fetch("SELECT payload FROM dead_letter")
         await connection.fetch("SELECT reason, first_seen FROM dead_letter")
+
+
+async def test_api_and_plan_may_write_what_belongs_to_a_planners_day(
+    servers: StackState, storage_settings: DatabaseSettings
+) -> None:
+    day = START.date()
+    draft = StateChange(plan_date=day, state=DayState.DRAFT, role="plan", at=START)
+    pin = Wish(plan_date=day, kind=WishKind.PIN, container_id="c-1", at=START)
+    done = CrewReport(report_id=uuid4(), word=CrewWord.DONE, container_id="c-1", said_at=START)
+    async with _as("plan", servers, storage_settings) as connection:
+        assert await ensure_draft(connection, draft)
+        await save_wish(connection, pin)
+        await save_wish(connection, pin)
+        await mark_disrupted(connection, draft)
+        assert await append_once(connection, "alerts", "k", {})
+    async with _as("api", servers, storage_settings) as connection:
+        await append_state(connection, draft.model_copy(update={"state": DayState.RELEASED}))
+        await append_event(connection, DayEvent(plan_date=day, kind=DayEventKind.TRUCK_OUT, subject="t-1", at=START))
+        assert await append_reports(connection, day, "t-1", [done], START) == 1
+        number = await request_plan(connection, day, asked_by="planner", kind="price", details={"save": False})
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await save_wish(connection, pin)
+    async with _as("plan", servers, storage_settings) as connection:
+        (request,) = await plan_requests(connection)
+        assert (request.request_id, request.kind, request.details) == (number, "price", {"save": False})
+        await answer_plan_request(connection, number, answer={"distance_m": 5})
+        answered = await plan_request(connection, number)
+    assert answered is not None
+    assert answered.answer == {"distance_m": 5}

@@ -1,0 +1,94 @@
+"""What a planner's wishes cost on a stored plan, and the plan that comes of them. Pure; called by the service before saving and again
+to save, with the same answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from models.domain.failures import UserError
+from models.domain.plan import CollectionPlan
+from models.domain.plan_day import Wish, WishKind
+from processors.plan.changes import Price, driven, price, tours_of, with_wishes
+from processors.plan.planner import Ground, Planned, planned
+from processors.plan.remaking import stored_day
+from processors.routing.roads import Roads
+from processors.routing.solve import Stopping, solve
+
+
+@dataclass(frozen=True, eq=False)
+class Wished:
+    """The plan after the wishes, their price, and how it was made. `revision` is None until it is saved."""
+
+    planned: Planned
+    price: Price
+    made: dict[str, Any]
+    revision: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """What a planner is shown."""
+        return {
+            "distance_m": self.price.metres,
+            "duration_s": self.price.seconds,
+            "cost": self.price.cost,
+            "expected_overflows": self.price.expected_overflows,
+            "on": list(self.price.on),
+            "off": list(self.price.off),
+            "also": list(self.price.also),
+            "sentence": self.price.sentence(),
+            "saved_as_revision": self.revision,
+        }
+
+
+def wished_plan(plan: CollectionPlan, kept: Mapping[str, Any], wishes: Sequence[Wish], roads: Roads | None = None) -> Wished:
+    """The plan with the wishes put in, on the ground that it was made on: only what is asked for is different. Searches anew where
+    they do not fit into the tours as they are. Raises `UserError` for what cannot be."""
+    if kept.get("made", {}).get("how") == "replan":
+        raise UserError(f"{plan.plan_date} is being driven: say what happened instead, such as that a container is urgent")
+    stored = stored_day(kept)
+    _sensible(wishes, {truck.truck_id for truck in stored.day.trucks}, plan)
+    asked = {wish.container_id: wish for wish in (*stored.day.wishes, *wishes)}
+    ground = stored.ground([asked[name] for name in sorted(asked)], drawn_on=roads)
+    before = driven(ground.problem, tours_of(plan))
+    after = with_wishes(ground, tours_of(plan), wishes)
+    if after is None:
+        return _searched(ground, before, wishes)
+    verdict = f"Changed as a planner asked ({_named(wishes)}): {price(ground, before, after, wishes).sentence()}"
+    made = {
+        "how": "wishes",
+        "tours": [[truck, list(nodes)] for truck, nodes in tours_of(plan)],
+        "wishes": [wish.model_dump(mode="json") for wish in wishes],
+        "verdict": verdict,
+        "kept_fixed": plan.kept_fixed,
+    }
+    return Wished(planned(ground, after, verdict, kept_fixed=plan.kept_fixed), price(ground, before, after, wishes), made)
+
+
+def _searched(ground: Ground, before: Any, wishes: Sequence[Wish]) -> Wished:
+    """A whole new plan with the wishes in it, or the sentence on why they cannot be met."""
+    settings = ground.settings
+    stopping = Stopping(settings.plan_iterations or None, None if settings.plan_iterations else settings.plan_seconds)
+    after = solve(ground.problem, stopping, settings.plan_seed)
+    served = {node for route in after.routes for node in route.stops}
+    unmet = [wish.container_id for wish in wishes if (wish.kind is WishKind.PIN) != (wish.container_id in served)]
+    if unmet:
+        raise UserError(f"no truck has room or time left for {', '.join(unmet)}: forbid another container, or add a truck")
+    verdict = f"Planned anew as a planner asked ({_named(wishes)}), as it did not fit into the tours as they were."
+    return Wished(planned(ground, after, verdict), price(ground, before, after, wishes), {"how": "search", "verdict": verdict})
+
+
+def _sensible(wishes: Sequence[Wish], trucks: set[str], plan: CollectionPlan) -> None:
+    collected = {item.container_id for item in plan.decisions if item.collected}
+    for wish in wishes:
+        if wish.truck_id is not None and wish.truck_id not in trucks:
+            names = ", ".join(sorted(trucks)) or "none"
+            raise UserError(f"{wish.truck_id} does not collect {plan.fraction} on {plan.plan_date}; the trucks that do: {names}")
+        if wish.kind is WishKind.FORBID and wish.container_id not in collected:
+            raise UserError(f"{wish.container_id} is not on the plan of {plan.plan_date}: there is nothing to leave out")
+
+
+def _named(wishes: Sequence[Wish]) -> str:
+    return ", ".join(
+        f"{wish.kind.value} {wish.container_id}" + (f" by {wish.truck_id}" if wish.truck_id else "") for wish in wishes
+    )

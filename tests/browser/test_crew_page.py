@@ -1,0 +1,148 @@
+"""The crew's page in a real browser on a phone's screen: next stop, words without reception that arrive later, another order."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+from collections.abc import AsyncIterator
+from contextlib import closing, nullcontext
+from pathlib import Path
+
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from playwright.async_api import BrowserContext, Page, async_playwright
+
+from api.crew_links import crew_token
+from storage.crew_reports import reports_of
+from storage.plans import plans_of
+from tests.browser.test_page import CHROMIUM_OPTIONS
+from tests.planners_day import KEY, MONDAY, PLANNER, Day, at
+
+pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+class Served:
+    """The API of the day over HTTP, as a service worker needs it; stopped, it is out of a phone's reach. (A browser's own offline
+    mode does not reach what passes a service worker.)"""
+
+    def __init__(self, application: FastAPI) -> None:
+        self._application = application
+        with closing(socket.socket()) as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        self.address = f"http://127.0.0.1:{self._port}"
+
+    async def start(self) -> None:
+        config = uvicorn.Config(
+            self._application, port=self._port, log_level="warning", lifespan="off", timeout_graceful_shutdown=2
+        )
+        self._server = uvicorn.Server(config)
+        self._server.capture_signals = nullcontext  # type: ignore[method-assign,assignment]  # signals belong to pytest
+        self._serving = asyncio.create_task(self._server.serve())
+        while not self._server.started:  # noqa: ASYNC110  # uvicorn tells it in no other way
+            await asyncio.sleep(0.05)
+
+    async def stop(self) -> None:
+        self._server.should_exit = True
+        await self._serving
+
+
+@pytest.fixture
+async def served(planners_day: Day) -> AsyncIterator[Served]:
+    found = Served(planners_day.application)
+    await found.start()
+    yield found
+    await found.stop()
+
+
+@pytest.fixture
+async def phone() -> AsyncIterator[tuple[BrowserContext, Page]]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.skip("chromium is not installed (Debian package chromium)")
+    errors: list[str] = []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
+        context = await browser.new_context(viewport={"width": 390, "height": 844}, device_scale_factor=2, is_mobile=True)
+        page = await context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        yield context, page
+        await browser.close()
+    assert errors == []
+
+
+async def test_words_said_without_reception_arrive_later_and_once(
+    planners_day: Day, served: Served, phone: tuple[BrowserContext, Page], engine: str, tmp_path: Path
+) -> None:
+    if engine == "plain":
+        pytest.skip("the page is the same on both engines")
+    _, page = phone
+    day = planners_day
+    await day.service.make_missing()
+    await day.post(f"plans/{MONDAY}/release")
+    day.be(at(9))
+    async with day.pool.acquire() as connection:
+        plan = max(await plans_of(connection, MONDAY), key=lambda item: item.stop_count)
+    route = max(plan.routes, key=lambda item: len(item.visits))
+    stops = [visit.place_id for visit in route.visits if visit.kind == "stop"]
+    await page.clock.set_fixed_time(at(9))
+    await page.goto(f"{served.address}/crew/#{crew_token(KEY, MONDAY, route.truck_id)}")
+    await page.wait_for_selector("article")
+    assert stops[0] in await page.inner_text("article")
+    assert "released and handed out" in await page.inner_text("#handout")
+    assert (await page.get_attribute("article a.button", "href") or "").startswith("geo:")
+    await page.evaluate("navigator.serviceWorker.ready")
+    await page.screenshot(path=str(tmp_path / "crew.png"))
+
+    await served.stop()
+    await page.click("[data-say=done]")
+    assert stops[1] in await page.inner_text("article")
+    await page.click("[data-say=blocked]")
+    await page.click("#ask-yes")
+    await page.reload()
+    await page.wait_for_selector("article")
+    assert stops[2] in await page.inner_text("article"), "what was said is kept over a reload without reception"
+    assert "2 not sent yet" in await page.inner_text("#sending")
+    await page.screenshot(path=str(tmp_path / "crew-offline.png"))
+    async with day.pool.acquire() as connection:
+        assert await reports_of(connection, MONDAY) == []
+
+    await served.start()
+    await page.wait_for_selector("#sending:text-is('all sent')", timeout=40_000)
+    await page.locator("[data-first]").last.click()
+    await page.click("#ask-yes")
+    await page.wait_for_selector(f"article[data-container='{stops[-1]}']")
+    async with day.pool.acquire() as connection:
+        words = [(item.report.word.value, item.report.container_id) for item in await reports_of(connection, MONDAY)]
+    assert sorted(words[:2]) == [("blocked", stops[1]), ("done", stops[0])]
+    assert words[2][0] == "reordered"
+
+
+async def test_a_planner_looks_at_the_day_and_releases_it(
+    planners_day: Day, served: Served, phone: tuple[BrowserContext, Page], engine: str, tmp_path: Path
+) -> None:
+    if engine == "plain":
+        pytest.skip("the page is the same on both engines")
+    _, page = phone
+    await planners_day.service.make_missing()
+    planners_day.be(at(6))
+    await page.set_viewport_size({"width": 1440, "height": 900})
+    await page.goto(f"{served.address}/?panel=day")
+    await page.wait_for_selector("body[data-ready]")
+    panel = page.locator("#panel-day")
+    await panel.locator("text=What differs").wait_for()
+    assert "waits for its release" in await page.inner_text("#handout")
+    await page.fill("#planner-token", PLANNER["authorization"].removeprefix("Bearer "))
+    await panel.locator("#sign-in button").click()
+    await panel.locator("text=Release the plan").click()
+    await page.wait_for_selector("#handout.plan")
+    assert "released and handed out" in await panel.inner_text()
+    await page.screenshot(path=str(tmp_path / "day.png"))
+    sheet = await page.request.get(
+        f"{served.address}/v1/plans/{MONDAY}/tours/truck-4/sheet/html", headers={"authorization": PLANNER["authorization"]}
+    )
+    await page.set_content(await sheet.text())
+    await page.add_style_tag(path=str(Path(__file__).parents[2] / "api/page/sheet.css"))
+    await page.screenshot(path=str(tmp_path / "sheet.png"))
