@@ -23,6 +23,7 @@ from simulators.broadcast import Sink
 from simulators.column_mapping import Condition, QuantityColumn, parse_condition, parse_quantity
 from simulators.lane import quantity_limits
 from simulators.local_times import LocalTimes
+from simulators.windows import Window, Windows
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*")
 _CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -52,6 +53,8 @@ class ReplaySettings:
     district: str = ""
     thing_fields: Mapping[str, Any] = field(default_factory=dict)
     conditions: tuple[str, ...] = ()
+    window_s: int = 0
+    """Above 0, rows are samples, and what is sent are windows of so many seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +88,8 @@ class RecordedThing:
 
 @dataclass
 class ReplayScan:
-    """Everything about a file that is known before sending it. `rows` = sent + `left_out` + `bad_lines`.
+    """Everything about a file that is known before sending it. `rows` = sent + `left_out` + `bad_lines`; where rows are samples,
+    those of one window count as one row, and `samples` says how many they were.
 
     Of what is sent, `readings_expected` must be stored, `duplicates_sent` are repeated rows, and `expected_dead_letters` counts by
     reason what the line has to refuse: another value at the same identity, a value out of range, a time in the future.
@@ -94,6 +98,7 @@ class ReplayScan:
     rows: int = 0
     sent: int = 0
     left_out: int = 0
+    samples: int = 0
     readings_expected: int = 0
     duplicates_sent: int = 0
     doubtful_times: int = 0
@@ -106,6 +111,7 @@ class ReplayScan:
     def as_json(self) -> dict[str, Any]:
         return {
             "rows": self.rows,
+            "samples": self.samples,
             "messages_sent": self.sent,
             "readings_expected": self.readings_expected,
             "duplicates_sent": self.duplicates_sent,
@@ -124,6 +130,7 @@ class Recording:
 
     def __init__(self, settings: ReplaySettings) -> None:
         self.settings = settings
+        self.samples = 0
         columns = self._columns()
         self._quantities: list[QuantityColumn] = [parse_quantity(text, settings.kind, columns) for text in settings.maps]
         if not self._quantities:
@@ -140,7 +147,30 @@ class Recording:
                 raise UserError(f"{option}: {settings.file} has no column {column!r}; it has {', '.join(columns)}")
 
     def rows(self) -> Iterator[RecordedReading | BadLine | None]:
-        """Each row in the file's order: a reading, why it is none, or None where --where leaves it out."""
+        """Each row, or window of rows, in the file's order: a reading, why it is none, or None where --where leaves it out."""
+        self.samples = 0
+        return self._windows() if self.settings.window_s else self._file_rows()
+
+    def _windows(self) -> Iterator[RecordedReading | BadLine | None]:
+        windows = Windows(self.settings.window_s, [item.quantity for item in self._quantities])
+        first: dict[str, RecordedReading] = {}
+        for item in self._file_rows():
+            if not isinstance(item, RecordedReading):
+                yield item
+                continue
+            try:
+                closed = windows.add(item.thing_id, item.observed_at, item.values)
+            except ValueError as error:
+                yield BadLine(item.line, str(error))
+                continue
+            if closed is not None:
+                yield _of_window(first.pop(item.thing_id), closed)
+            first.setdefault(item.thing_id, item)
+        for closed in windows.rest():
+            yield _of_window(first[closed.thing_id], closed)
+        self.samples = windows.samples
+
+    def _file_rows(self) -> Iterator[RecordedReading | BadLine | None]:
         times = LocalTimes(self.settings.zone, self.settings.time_format)
         with self.settings.file.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -174,6 +204,7 @@ class Recording:
             if isinstance(item, BadLine):
                 scan.bad_lines.append(item)
         scan.doubtful_times = self.doubtful_times
+        scan.samples = self.samples
         return scan
 
     def messages(self) -> Iterator[tuple[str, bytes]]:
@@ -228,6 +259,11 @@ class Recording:
             raise UserError(
                 f"{self.settings.file}:{item.line}: where {item.thing_id} stands is not known: give --{option} as a column or as degrees"
             ) from None
+
+
+def _of_window(first: RecordedReading, window: Window) -> RecordedReading:
+    """A window as a reading; its line is that of its first sample."""
+    return RecordedReading(first.line, window.thing_id, window.begins_at, window.values, first.row)
 
 
 def _judge(

@@ -14,7 +14,8 @@ from models.sensor_kinds.kind import SensorKind
 
 
 class BridgeState(Reading):
-    """One report of one sensor position on a bridge."""
+    """One report of one sensor position on a bridge. With `window_s`, strain and inclination are the mean of a window that starts
+    at `observed_at`, beside its lowest and highest value and its standard deviation."""
 
     road_closed: Annotated[
         bool | None, Quantity(""), Field(description="The road over the bridge is closed, as when ships pass")
@@ -35,6 +36,26 @@ class BridgeState(Reading):
         None
     )
     strain_um_m: Annotated[float | None, Quantity("um/m"), Field(ge=-100_000, le=100_000, description="Strain")] = None
+    window_s: Annotated[int | None, Quantity("s"), Field(gt=0, le=86_400, description="Length of the measured window")] = None
+    sample_count: Annotated[int | None, Quantity(""), Field(ge=0, le=100_000_000, description="Samples in the window")] = None
+    strain_min_um_m: Annotated[
+        float | None, Quantity("um/m"), Field(ge=-100_000, le=100_000, description="Lowest strain in the window")
+    ] = None
+    strain_max_um_m: Annotated[
+        float | None, Quantity("um/m"), Field(ge=-100_000, le=100_000, description="Highest strain in the window")
+    ] = None
+    strain_std_um_m: Annotated[
+        float | None, Quantity("um/m"), Field(ge=0, le=100_000, description="Standard deviation of strain in the window")
+    ] = None
+    inclination_min_deg: Annotated[
+        float | None, Quantity("deg"), Field(ge=-180, le=180, description="Lowest inclination in the window")
+    ] = None
+    inclination_max_deg: Annotated[
+        float | None, Quantity("deg"), Field(ge=-180, le=180, description="Highest inclination in the window")
+    ] = None
+    inclination_std_deg: Annotated[
+        float | None, Quantity("deg"), Field(ge=0, le=180, description="Standard deviation of inclination in the window")
+    ] = None
     displacement_mm: Annotated[
         float | None, Quantity("mm"), Field(ge=-10_000, le=10_000, description="Displacement of a joint")
     ] = None

@@ -37,6 +37,9 @@ def replay(
     where: Annotated[
         list[str] | None, typer.Option(help="Send only rows with COLUMN=VALUE (or !=, <, <=, >, >=); again for each")
     ] = None,
+    window_seconds: Annotated[
+        int, typer.Option(min=0, max=86_400, help="Of structures: rows are samples, send windows of so many seconds")
+    ] = 0,
     name_column: Annotated[str, typer.Option(help="Column of the things' names")] = "",
     latitude: Annotated[str, typer.Option(help="Column, or degrees")] = "latitude",
     longitude: Annotated[str, typer.Option(help="Column, or degrees")] = "longitude",
@@ -68,7 +71,7 @@ def replay(
             file=file, kind=found, maps=tuple(maps), datastream=datastream, time_column=time_column, time_format=time_format,
             zone=zone_by_name(timezone) if timezone else None, thing_column=thing_column, thing=thing, prefix=prefix,
             name_column=name_column, latitude=latitude, longitude=longitude, district=district,
-            thing_fields=_thing_fields(found, fraction, capacity_l), conditions=tuple(where or ()),
+            thing_fields=_thing_fields(found, fraction, capacity_l), conditions=tuple(where or ()), window_s=window_seconds,
         )
     )  # fmt: skip
     folder = output or run_directory() / "replay" / f"{file.stem}-{datastream}"
@@ -109,6 +112,8 @@ def _print_scan(recording: Recording, scan: ReplayScan) -> None:
         f"{file.name}: {scan.rows:,} rows of {len(scan.things)} things, {scan.first} to {scan.last}. To send {scan.sent:,}: "
         f"{scan.readings_expected:,} readings, {scan.duplicates_sent:,} repeated rows. Left out by --where: {scan.left_out:,}."
     )
+    if scan.samples:
+        typer.echo(f"The rows are windows of {recording.settings.window_s} s, made of {scan.samples:,} samples.")
     for reason, count in sorted(scan.expected_dead_letters.items()):
         typer.echo(f"{count:,} will become dead letters: {reason}")
     if scan.doubtful_times:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import json
 import os
 import subprocess
@@ -12,11 +13,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from deploy.local import stack
 from models.domain.failures import DeadLetterReason
+from models.sensor_kinds.bridge_state import BRIDGE_STATE
 from models.sensor_kinds.container_fill import CONTAINER_FILL
 from models.sensor_kinds.traffic_flow import TRAFFIC_FLOW
 from runtime.city_clock import write_city_clock
@@ -54,6 +57,16 @@ DETECTOR = (
 )
 SAMPLES = [message for message in valid_messages() if message.payload]
 GARBAGE, VALID = 3_000, 300
+BRIDGE = (
+    "--kind", "bridge_state", "--thing", "munich-bridge", "--time-column", "Time (-)", "--timezone", "Europe/Berlin", "--window-seconds", "1",
+    "--latitude", "48.08", "--longitude", "11.64",
+)  # fmt: skip
+BRIDGE_FILES = (
+    ("strain_100hz.csv", "strain", r"strain_um_m=DMS_CN (um\m)"),
+    ("inclination_100hz.csv", "inclination", "inclination_deg=INC-01 [deg]"),
+)
+SAMPLES_OF_A_FILE = 60_000
+OTHER_DETECTOR = tuple(option.replace("t4013", "d6005") for option in DETECTOR)
 SPEEDS, OCCUPANCIES, CONFLICTS_EACH = 2_494, 2_499, 1
 """One moment stands twice in each file with different values: the second of each is a dead letter `identity`."""
 
@@ -113,6 +126,56 @@ async def test_speed_and_occupancy_of_one_detector_at_the_same_seconds_are_both_
     assert len(rows) == SPEEDS + OCCUPANCIES
     assert len(speeds & occupancies) > 2_000
     assert await _letters(run_dir) == {DeadLetterReason.IDENTITY: 2 * CONFLICTS_EACH}
+
+
+@pytest.mark.slow
+async def test_the_other_detector_is_stored_in_full(run_dir: Path, shared_data: Path) -> None:
+    before, letters_before = (await _totals(run_dir)).messages_received, sum((await _letters(run_dir)).values())
+    folder = shared_data / "traffic-minnesota"
+    rows, refused = 0, 0
+    for name, mapping in (("speed", "speed_km_h=value*1.609344"), ("occupancy", "occupancy_ratio=value/100")):
+        ledger = _replay(run_dir, folder / f"{name}_6005.csv", *OTHER_DETECTOR, "--datastream", name, "--map", mapping)
+        assert ledger["rows"] == ledger["messages_sent"] == _lines(folder / f"{name}_6005.csv")
+        assert ledger["bad_lines"] == 0
+        rows += ledger["readings_expected"]
+        refused += sum(ledger["expected_dead_letters"].values())
+    totals = await _settled(run_dir, before + _lines(folder / "speed_6005.csv") + _lines(folder / "occupancy_6005.csv"))
+    assert (totals.messages_imbalance, totals.readings_imbalance) == (0, 0)
+    async with connected(load(DatabaseSettings, "operator", run_dir), application_name="test") as connection:
+        stored = await reading_history(
+            connection, TRAFFIC_FLOW, "d6005", datetime(2015, 8, 1, tzinfo=UTC), datetime(2015, 11, 1, tzinfo=UTC)
+        )
+    assert len(stored) == rows
+    assert sum((await _letters(run_dir)).values()) - letters_before == refused
+
+
+@pytest.mark.slow
+async def test_a_bridge_at_100_hz_is_stored_as_windows_of_a_second_of_two_datastreams(run_dir: Path, shared_data: Path) -> None:
+    """Every sample of both files is in exactly one window, and the windows say of the samples what the file says."""
+    before = (await _totals(run_dir)).messages_received
+    windows, letters = 0, await _letters(run_dir)
+    for name, datastream, mapping in BRIDGE_FILES:
+        ledger = _replay(run_dir, shared_data / "bridge-munich" / name, *BRIDGE, "--datastream", datastream, "--map", mapping)
+        assert (ledger["samples"], ledger["bad_lines"], ledger["left_out"]) == (SAMPLES_OF_A_FILE, 0, 0)
+        windows += ledger["readings_expected"]
+    await _settled(run_dir, before + windows)
+    async with connected(load(DatabaseSettings, "operator", run_dir), application_name="test") as connection:
+        rows = await reading_history(
+            connection, BRIDGE_STATE, "munich-bridge", datetime(2022, 3, 7, tzinfo=UTC), datetime(2022, 3, 8, tzinfo=UTC)
+        )
+    assert len(rows) == windows
+    assert await _letters(run_dir) == letters
+    for name, datastream, mapping in BRIDGE_FILES:
+        quantity, _, column = mapping.partition("=")
+        low, high = (quantity.replace("_", f"_{which}_", 1) for which in ("min", "max"))
+        own = [row for row in rows if row["datastream_id"] == f"munich-bridge/{datastream}"]
+        with (shared_data / "bridge-munich" / name).open(newline="") as file:
+            samples = [float(line[column]) for line in csv.DictReader(file)]
+        assert sum(row["sample_count"] for row in own) == len(samples) == SAMPLES_OF_A_FILE
+        assert min(row[low] for row in own) == pytest.approx(min(samples))
+        assert max(row[high] for row in own) == pytest.approx(max(samples))
+        mean = sum(row[quantity] * row["sample_count"] for row in own) / SAMPLES_OF_A_FILE
+        assert mean == pytest.approx(sum(samples) / SAMPLES_OF_A_FILE, abs=1e-6)
 
 
 async def test_garbage_on_real_topics_becomes_dead_letters_while_every_valid_reading_is_stored(
@@ -176,11 +239,21 @@ async def _things(run_dir: Path) -> list[str]:
         return [name for name, found in (await sensor_contexts(connection)).items() if found.sensor.kind == CONTAINER_FILL.name]
 
 
-def _replay(run_dir: Path, file: Path, *options: str) -> None:
+def _replay(run_dir: Path, file: Path, *options: str) -> dict[str, Any]:
+    """Sends the file; what its ledger says."""
     environment = {**os.environ, "STADSPULS_RUN_DIR": str(run_dir)}
     command = [sys.executable, "-m", "stadspuls", "replay", str(file), *options]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    path = Path(done.stdout.rsplit("Ledger: ", 1)[1].strip())
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def _lines(file: Path) -> int:
+    """Rows without the header."""
+    with file.open(encoding="utf-8") as lines:
+        return sum(1 for _ in lines) - 1
 
 
 async def _totals(run_dir: Path) -> LedgerTotals:
