@@ -18,7 +18,9 @@ from ingest.codecs.codec import Codec, DecodedFields
 from ingest.envelopes import ENVELOPES, envelope_of
 from ingest.envelopes.json_document import kind_of, moment, schema, shown
 from ingest.envelopes.own_json import OWN_DEVICE_MODEL
-from ingest.envelopes.uplink import Address, DeviceFrame, NoReading, OwnReport
+from ingest.envelopes.uplink import Address, DeviceFrame, Measured, NoReading, OwnReport, Report
+from ingest.field_names import field_of
+from ingest.local_time import to_utc
 from ingest.privacy import forbidden_in, forbidden_in_bytes
 from models.domain.failures import DeadLetterReason, InvalidMessage
 from models.domain.message import RawMessage
@@ -95,6 +97,8 @@ def decode(message: RawMessage, address: Address, context: SensorContext) -> Dec
         raise schema(f"sensor {address.sensor_id} is registered with the unknown kind {shown(context.sensor.kind)}")
     if isinstance(address.uplink, OwnReport):
         return _decode_own(message, address.uplink, context, fields)
+    if isinstance(address.uplink, Report):
+        return _decode_report(message, address.uplink, context, fields)
     return _decode_frame(message, address.uplink, context, fields)
 
 
@@ -150,6 +154,46 @@ def _own_reading(
         raise schema(f"channel must be text, not {shown(channel)}")
     observed_at = moment(stated, "observed_at")
     return build_reading(fields, context, measured, observed_at, TimeSource.DEVICE, message.received_at, channel)
+
+
+def _decode_report(message: RawMessage, report: Report, context: SensorContext, fields: KindFields) -> Decoded:
+    sensor = context.sensor
+    if sensor.device_model != report.device_model:
+        raise schema(
+            f"the message came as {report.envelope}, whose sensors are registered as {report.device_model}, but the sensor is "
+            f"registered as {shown(sensor.device_model)}"
+        )
+    if report.kind not in ("", sensor.kind):
+        raise schema(f"the message is about {report.kind}, but the sensor is registered for {sensor.kind}")
+    decoded = Decoded(kind=sensor.kind, unknown_fields=report.unknown_fields)
+    for index, item in enumerate(report.items):
+        try:
+            if isinstance(item, InvalidMessage):
+                raise item
+            decoded.readings.append(_report_reading(message, item, context, fields, decoded))
+            decoded.indexes.append(index)
+        except InvalidMessage as error:
+            if len(report.items) == 1:
+                raise
+            decoded.rejected.append(RejectedReading(index, error.reason, error.detail))
+    decoded.without_reading = not report.items
+    return decoded
+
+
+def _report_reading(message: RawMessage, item: Measured, context: SensorContext, fields: KindFields, decoded: Decoded) -> Reading:
+    measured = dict(item.values)
+    for given in item.named:
+        name, value = field_of(fields.kind, given)
+        if not name:
+            decoded.unknown_fields += 1
+            continue
+        if name in measured:
+            raise schema(f"{name} has two values at one time")
+        measured[name] = value
+    if item.observed_at is None:
+        raise _no_time(message, sequence=None)
+    observed_at = to_utc(item.observed_at, message.received_at)
+    return build_reading(fields, context, measured, observed_at, item.time_source, message.received_at, item.channel)
 
 
 def _decode_frame(message: RawMessage, uplink: DeviceFrame, context: SensorContext, fields: KindFields) -> Decoded:

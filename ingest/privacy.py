@@ -3,7 +3,8 @@
 Called by every envelope on the parsed document and by `decode` on what could not be parsed. Waste passes, addresses and number
 plates never belong in sensor data; a message with such a field is not decoded, and its dead letter holds names and a hash.
 
-Names are compared without case and separators (`Card_ID` = `cardId`). Keys only: a value is never looked at.
+Names are compared without case and separators (`Card_ID` = `cardId`). Keys, and the names of a column array's columns; no other value
+is ever looked at.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ FORBIDDEN_FIELDS: frozenset[str] = frozenset(
 
 _TELLING_PARTS = ("kenteken", "licenseplate", "licenceplate", "numberplate", "cardnumber", "chipcardid", "pasnummer", "useraddress")
 _LONGEST_USUAL_KEY = 64
+_COLUMN_NAMES = "Fields"
+"""The key under which column arrays have the names of their columns."""
 _MAX_SEEN = 4096
 _NESTED = frozenset({dict, list})
 _seen_harmless: set[str] = set()
@@ -62,6 +65,8 @@ def forbidden_in(document: dict[str, Any] | list[Any]) -> list[str]:
         if type(value) is dict:
             if not _seen_harmless.issuperset(value):
                 found |= _forbidden_among(value.keys() - _seen_harmless)
+            if _COLUMN_NAMES in value:
+                found |= _forbidden_columns(value[_COLUMN_NAMES])
             value = value.values()
         for inner in value:
             if type(inner) is not str and type(inner) in _NESTED:
@@ -87,6 +92,13 @@ def _forbidden_name(key: str) -> str:
     if name in FORBIDDEN_FIELDS:
         return name
     return next((part for part in _TELLING_PARTS if part in name), "")
+
+
+def _forbidden_columns(names: Any) -> set[str]:
+    """The forbidden names of columns, which are keys by another way of writing."""
+    if type(names) is not list:
+        return set()
+    return {found for name in names if type(name) is str and (found := _forbidden_name(name))}
 
 
 def _forbidden_among(keys: Iterable[str]) -> set[str]:

@@ -94,7 +94,8 @@ class MqttToKafkaSettings(Settings):
         "stadspuls-mqtt-to-kafka", description="Name of the session at the MQTT broker: it must stay the same, and be used once"
     )
     mqtt_to_kafka_filters: tuple[str, ...] = Field(
-        ("stadspuls/v1/#", "v3/#", "application/#"), description="MQTT topic filters that are forwarded, as a JSON list"
+        ("stadspuls/v1/#", "v3/#", "application/#", "senml/#", "lwm2m/#", "ngsi-ld/#", "ndw/#", "vendor/#", "sparkplug/#"),
+        description="MQTT topic filters that are forwarded, as a JSON list",
     )
     mqtt_session_expiry_seconds: int = Field(
         7 * 86_400, gt=0, description="How long the MQTT broker keeps what it has for us while we are away"
@@ -115,7 +116,13 @@ class MqttToKafkaSettings(Settings):
         20.0, gt=0, description="How long a stop waits for what Kafka has not acknowledged; the rest is sent again by the broker"
     )
     mqtt_to_kafka_private_fields: dict[str, tuple[str, ...]] = Field(
-        {}, description="Personal fields to remove: JSON object of MQTT topic filter to list of field names, at any depth"
+        {
+            "ngsi-ld/#": ("address", "RFID", "license_plate"),
+            "vendor/sidcon/#": ("UserAddressId", "CardId", "CardNumber", "ChipcardId", "UserId"),
+            "vendor/weighings/#": ("CustId",),
+            "vendor/deposits/#": ("CardId", "CardNumber", "ChipcardId", "UserId", "UserAddressId"),
+        },
+        description="Personal fields to remove: JSON object of MQTT topic filter to list of field names, at any depth",
     )
 
 

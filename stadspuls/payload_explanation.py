@@ -16,10 +16,11 @@ from ingest.build_reading import KIND_FIELDS
 from ingest.codecs import CODECS, codec_by_name
 from ingest.codecs.codec import Codec, DecodedFields
 from ingest.decode import Decoded, RejectedReading, address_of, decode, decode_message
-from ingest.envelopes import envelope_of
+from ingest.device_models import DEVICE_MODELS
+from ingest.envelopes import envelope_of, envelope_of_model
 from ingest.envelopes.json_document import shown
 from ingest.envelopes.own_json import OWN_DEVICE_MODEL
-from ingest.envelopes.uplink import Address, DeviceFrame, NoReading, OwnReport
+from ingest.envelopes.uplink import Address, DeviceFrame, Measured, NoReading, OwnReport, Report
 from models.domain.failures import DeadLetterReason, InvalidMessage, UserError
 from models.domain.message import RawMessage
 from models.domain.reading import Quantity, Reading, TimeSource
@@ -56,10 +57,10 @@ class Explanation:
 
 def explain(question: Question) -> Explanation:
     """Raises `UserError` when the options name what does not exist."""
-    if question.device_model not in ("", OWN_DEVICE_MODEL) and codec_by_name(question.device_model) is None:
-        known = ", ".join([OWN_DEVICE_MODEL, *(codec.name for codec in CODECS)])
+    if question.device_model and question.device_model not in DEVICE_MODELS:
+        known = ", ".join(sorted(DEVICE_MODELS))
         raise UserError(f"there is no device model {question.device_model!r}; there are {known}")
-    if question.mqtt_topic or question.device_model == OWN_DEVICE_MODEL or question.payload.lstrip()[:1] in (b"{", b"["):
+    if question.mqtt_topic or envelope_of_model(question.device_model) or question.payload.lstrip()[:1] in (b"{", b"["):
         return _explain_message(question)
     return _explain_frame(question)
 
@@ -85,6 +86,12 @@ def _explain_message(question: Question) -> Explanation:
             return _with_outcome(lines, message, refused)
         context = _made_up(question, address, question.device_model or OWN_DEVICE_MODEL, uplink.kind)
         return _with_outcome(lines, message, _outcome(message, {address.sensor_id: context}), _unknown_names(uplink))
+    if isinstance(uplink, Report):
+        possible = [uplink.kind] if uplink.kind else [kind.name for kind in SENSOR_KINDS]
+        made_up = [_made_up(question, address, uplink.device_model, kind) for kind in possible]
+        return _with_outcome(
+            lines, message, max((_outcome(message, {address.sensor_id: item}) for item in made_up), key=_readings_in)
+        )
     lines.append(_uplink_line(uplink))
     codecs = [_named_codec(question.device_model, uplink)] if question.device_model or uplink.product else []
     found = [codec for codec in codecs if codec] or _readers(uplink.frame, uplink.f_port)
@@ -95,6 +102,10 @@ def _explain_message(question: Question) -> Explanation:
         outcome = _outcome(message, {address.sensor_id: _made_up(question, address, codec.name, codec.kind)})
         explained.append(_with_frame(codec, uplink, message, outcome))
     return _joined(lines, explained)
+
+
+def _readings_in(outcome: Decoded | InvalidMessage) -> int:
+    return len(outcome.readings) if isinstance(outcome, Decoded) else -1
 
 
 def _explain_frame(question: Question) -> Explanation:
@@ -132,6 +143,8 @@ def _made_up(question: Question, address: Address, device_model: str, kind: str)
     """A registry's entry in which everything is as the message needs it: each channel is assigned, for ever."""
     items = address.uplink.items if isinstance(address.uplink, OwnReport) else []
     channels = {item["channel"] for item in items if isinstance(item, dict) and isinstance(item.get("channel"), str)}
+    if isinstance(address.uplink, Report):
+        channels = {item.channel for item in address.uplink.items if isinstance(item, Measured)}
     sensor_id = EXAMPLE_SENSOR
     geometries: tuple[ContainerGeometry, ...] = ()
     if question.geometry:
@@ -162,6 +175,8 @@ def _likely_topic(payload: bytes) -> str:
         document = orjson.loads(payload)
     except orjson.JSONDecodeError:
         return _EXAMPLE_TOPIC
+    if isinstance(document, list) and document and isinstance(document[0], dict) and document[0].keys() & {"n", "bn"}:
+        return "lwm2m/example" if "/3435/" in str(document[0].get("bn", "")) + str(document[0].get("n", "")) else "senml/example"
     if not isinstance(document, dict):
         return _EXAMPLE_TOPIC
     ids, info = document.get("end_device_ids"), document.get("deviceInfo")

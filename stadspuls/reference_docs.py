@@ -1,6 +1,6 @@
 """Renders `docs/reference.md`: kinds, settings, metrics and dead-letter reasons, from the code that they describe.
 
-`python -m stadspuls.reference_docs` writes it; a test fails when the file and the code differ.
+`python -m stadspuls.reference_docs` writes it, and `docs/formats.md` with it; a test fails when the file and the code differ.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from models.domain.failures import DeadLetterReason
 from models.sensor_kinds import SENSOR_KINDS
 from runtime import metrics
 from runtime.settings import ENVIRONMENT_PREFIX, Settings
+from stadspuls import formats_docs
 from stadspuls.services import SERVICE_MODULES
 from storage.lifecycle import LATENESS_WINDOW, Lifecycle
 
@@ -111,5 +112,6 @@ def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 
 if __name__ == "__main__":
-    REFERENCE.write_text(render(), encoding="utf-8")
-    print(f"wrote {REFERENCE}")
+    for page, text in ((REFERENCE, render()), (formats_docs.FORMATS, formats_docs.render())):
+        page.write_text(text, encoding="utf-8")
+        print(f"wrote {page}")

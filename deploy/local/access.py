@@ -11,7 +11,7 @@ from runtime.settings import KafkaSettings
 
 RAW = KafkaSettings.model_fields["kafka_topic_raw"].default
 CHANGED = KafkaSettings.model_fields["kafka_topic_changed"].default
-DEVICE_TOPICS = ("stadspuls/v1/#", "v3/#", "application/#")
+DEVICE_TOPICS = ("stadspuls/v1/#", "v3/#", "application/#", "senml/#", "lwm2m/#", "ngsi-ld/#", "ndw/#", "vendor/#", "sparkplug/#")
 """MQTT topics that devices and network servers publish to."""
 
 

@@ -91,4 +91,15 @@ def _time(document: dict[str, Any]) -> tuple[datetime | None, TimeSource]:
     return min(heard, default=None), TimeSource.GATEWAY
 
 
-CHIRPSTACK = Envelope(name=NAME, title="ChirpStack v4", topic_prefix=_TOPIC_PREFIX, read=read)
+CHIRPSTACK = Envelope(
+    name=NAME,
+    title="ChirpStack v4",
+    topic_prefix=_TOPIC_PREFIX,
+    read=read,
+    traps=(
+        "Fields with their default are left out: an absent fCnt or fPort is 0.",
+        "With joinServerContext the payload is still encrypted for the end application: refused.",
+        "Version 3 (devEUI at the top, in base64) is refused with a sentence.",
+        "`object` is another codec's opinion and is not read.",
+    ),
+)

@@ -7,7 +7,7 @@ counts, whole numbers over 64 bits become floats, nesting over 1024 levels is re
 from __future__ import annotations
 
 import binascii
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -16,20 +16,74 @@ from ingest.privacy import forbidden_in
 from models.domain.failures import DeadLetterReason, InvalidMessage
 
 _SHOWN_LENGTH = 60
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+MAX_READINGS_PER_MESSAGE = 4096
 
 
 def parse_object(payload: bytes) -> dict[str, Any]:
     """The payload as a JSON object without personal fields. Raises `InvalidMessage` malformed or privacy."""
-    try:
-        document = orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
-        raise _malformed(payload, error) from None
+    document = _parsed(payload)
     if type(document) is not dict:
         raise InvalidMessage(DeadLetterReason.MALFORMED, f"the payload must be a JSON object, not {kind_of(document)}", at_byte=0)
+    _refuse_personal(document)
+    return document
+
+
+def parse_objects(payload: bytes, what: str, *, one_alone: bool = False) -> list[dict[str, Any]]:
+    """The payload as a list of JSON objects without personal fields; with `one_alone`, also one without a list. Raises `InvalidMessage`."""
+    document = _parsed(payload)
+    if type(document) is not list and not (one_alone and type(document) is dict):
+        raise InvalidMessage(
+            DeadLetterReason.MALFORMED, f"the payload must be a JSON list of {what}, not {kind_of(document)}", at_byte=0
+        )
+    _refuse_personal(document)
+    return objects(document, what)
+
+
+def objects(found: Any, what: str) -> list[dict[str, Any]]:
+    """A value of a document as a list of 1 to 4096 objects; one object alone is a list of one. Raises `InvalidMessage` schema."""
+    listed = [found] if type(found) is dict else found
+    if (
+        type(listed) is not list
+        or not 1 <= len(listed) <= MAX_READINGS_PER_MESSAGE
+        or any(type(item) is not dict for item in listed)
+    ):
+        got = f"a list of {len(listed)}, not all of them objects" if type(listed) is list else kind_of(found)
+        raise schema(f"{what} must be a list of 1 to {MAX_READINGS_PER_MESSAGE} objects, not {got}")
+    return listed
+
+
+def number_in(parent: dict[str, Any], key: str) -> float | None:
+    """The number under a key; None if it is omitted or null. Raises `InvalidMessage` schema for anything else."""
+    value = parent.get(key)
+    if value is None:
+        return None
+    if type(value) is not int and type(value) is not float:
+        raise schema(f"{key} must be a number, not {shown(value)}")
+    return float(value)
+
+
+def sensor_in(mqtt_topic: str, prefix: str) -> str:
+    """The sensor that a topic `<prefix><sensor_id>` is of. Raises `InvalidMessage` schema."""
+    sensor_id = mqtt_topic[len(prefix) :]
+    if not sensor_id or "/" in sensor_id:
+        raise schema(f"the topic must be {prefix}<sensor_id>, not {shown(mqtt_topic)}")
+    return sensor_id
+
+
+def _parsed(payload: bytes) -> Any:
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        raise _malformed(payload, error) from None
+
+
+def _refuse_personal(document: Any) -> None:
     personal = forbidden_in(document)
     if personal:
         raise InvalidMessage(DeadLetterReason.PRIVACY, f"the payload has fields for personal data: {', '.join(personal)}")
-    return document
 
 
 def object_in(parent: dict[str, Any], key: str) -> dict[str, Any]:
@@ -56,6 +110,14 @@ def moment_in(parent: dict[str, Any], key: str) -> datetime | None:
     if value is None or value == "":
         return None
     return moment(value, key)
+
+
+def unix_moment(seconds: float, name: str) -> datetime:
+    """Seconds since 1970 as aware UTC, to the microsecond. Raises `InvalidMessage` schema for what is no time."""
+    try:
+        return _EPOCH + timedelta(microseconds=round(seconds * 1_000_000))
+    except (OverflowError, ValueError):
+        raise schema(f"{name} {shown(seconds)} is no time in seconds since 1970") from None
 
 
 def moment(value: Any, name: str) -> datetime:

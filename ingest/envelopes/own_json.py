@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ingest.envelopes.json_document import kind_of, parse_object, schema, shown
+from ingest.envelopes.json_document import MAX_READINGS_PER_MESSAGE, kind_of, parse_object, schema, shown
 from ingest.envelopes.uplink import Address, Envelope, NoReading, OwnReport
 
 OWN_DEVICE_MODEL = "stadspuls_json"
 PAYLOAD_VERSION = 1
-MAX_READINGS_PER_MESSAGE = 4096
 _TOPIC_PREFIX = "stadspuls/v1/"
 _SEVERAL = frozenset({"v", "kind", "readings"})
 
@@ -45,4 +44,15 @@ def _items(readings: Any) -> list[Any]:
     return readings
 
 
-OWN_JSON = Envelope(name="stadspuls_json", title="Stadspuls JSON, version 1", topic_prefix=_TOPIC_PREFIX, read=read)
+OWN_JSON = Envelope(
+    name="stadspuls_json",
+    title="Stadspuls JSON, version 1",
+    topic_prefix=_TOPIC_PREFIX,
+    read=read,
+    device_model=OWN_DEVICE_MODEL,
+    traps=(
+        "Names have their unit in them; a derived quantity such as fill_ratio is not taken over.",
+        "A version (v) that is not known is refused, an unknown field is counted and left out.",
+        "A time must have its zone.",
+    ),
+)

@@ -104,4 +104,16 @@ def _time(document: dict[str, Any], uplink: dict[str, Any]) -> tuple[datetime | 
     return min(heard, default=None), TimeSource.GATEWAY
 
 
-THE_THINGS_STACK = Envelope(name=NAME, title="The Things Stack v3", topic_prefix=_TOPIC_PREFIX, read=read)
+THE_THINGS_STACK = Envelope(
+    name=NAME,
+    title="The Things Stack v3",
+    topic_prefix=_TOPIC_PREFIX,
+    read=read,
+    traps=(
+        'Fields that are 0, "" or false are left out: an absent f_cnt or f_port is 0.',
+        "Messages marked `simulated` are refused from things that are not registered as simulated.",
+        "version_ids name the product: they must be one of the registered model's, or be absent.",
+        "With app_s_key the payload is still encrypted for the end application: refused, not decoded to nonsense.",
+        "decoded_payload is another decoder's opinion and is not read.",
+    ),
+)

@@ -1,4 +1,4 @@
-"""What an envelope is and what it hands on: who sent the message, and either a device's bytes or our own JSON readings.
+"""What an envelope is and what it hands on: who sent the message, and a device's bytes, our own JSON, or values of another form.
 
 Named tuples, because one of each is made for every message."""
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from models.domain.failures import InvalidMessage
 from models.domain.reading import TimeSource
 
 
@@ -41,11 +42,45 @@ class OwnReport(NamedTuple):
     unknown_fields: int = 0
 
 
+class NamedValue(NamedTuple):
+    """A value under the sender's name and unit ("" where it says none): which quantity it is, is found with the sensor's kind."""
+
+    name: str
+    unit: str
+    value: Any
+
+
+class Measured(NamedTuple):
+    """One reading of a report. `values` have the names and units of the kind already, `named` are yet to be found.
+
+    `observed_at` without a zone is local time of the Netherlands; None where the sender says no time.
+    """
+
+    observed_at: datetime | None
+    values: dict[str, Any] = {}  # noqa: RUF012  # never changed: a default of a named tuple
+    named: tuple[NamedValue, ...] = ()
+    channel: str = ""
+    time_source: TimeSource = TimeSource.DEVICE
+
+
+class Report(NamedTuple):
+    """Readings in a form that is neither ours nor a device's bytes. The registry must know the sensor as a `device_model`.
+
+    `kind` is "" where the form says none and the registry's counts. An item that the form itself makes invalid stands as its refusal.
+    """
+
+    envelope: str
+    device_model: str
+    kind: str
+    items: list[Measured | InvalidMessage]
+    unknown_fields: int = 0
+
+
 class Address(NamedTuple):
     """Who sent a message, as the registry knows it, and what was in the envelope."""
 
     sensor_id: str
-    uplink: DeviceFrame | OwnReport
+    uplink: DeviceFrame | OwnReport | Report
 
 
 class NoReading(NamedTuple):
@@ -58,10 +93,13 @@ class NoReading(NamedTuple):
 class Envelope:
     """A form in which messages arrive, recognised by the start of its MQTT topic.
 
-    `read(mqtt_topic, payload)` is pure and raises `InvalidMessage` and nothing else, whatever the topic and the bytes.
+    `read(mqtt_topic, payload)` is pure and raises `InvalidMessage` and nothing else, whatever the topic and the bytes. `device_model` is
+    what the registry calls its sensors, "" where that names a codec; `traps` are what is easily read wrong, for docs/formats.md.
     """
 
     name: str
     title: str
     topic_prefix: str
     read: Callable[[str, bytes], Address | NoReading]
+    device_model: str = ""
+    traps: tuple[str, ...] = ()

@@ -61,7 +61,26 @@ def _remove(value: Any, fields: frozenset[str], depth: int) -> int:
         unwanted = [key for key in value if normalised(key) in fields]
         for key in unwanted:
             del value[key]
-        return len(unwanted) + sum(_remove(inner, fields, depth - 1) for inner in value.values())
+        return len(unwanted) + _remove_columns(value, fields) + sum(_remove(inner, fields, depth - 1) for inner in value.values())
     if isinstance(value, list):
         return sum(_remove(inner, fields, depth - 1) for inner in value)
     return 0
+
+
+def _remove_columns(table: dict[str, Any], fields: frozenset[str]) -> int:
+    """Removes the listed columns of a column array (`Fields` has the names, `Records` the rows): there a field is no key.
+
+    `ValueError` where a name is listed and a row does not have the columns that the names say: its values cannot be told apart.
+    """
+    names, records = table.get("Fields"), table.get("Records")
+    if not isinstance(names, list) or not isinstance(records, list):
+        return 0
+    unwanted = [place for place, name in enumerate(names) if isinstance(name, str) and normalised(name) in fields]
+    if not unwanted:
+        return 0
+    if any(not isinstance(record, list) or len(record) != len(names) for record in records):
+        raise ValueError("a row has not as many values as there are columns")
+    for row in (names, *records):
+        for place in reversed(unwanted):
+            del row[place]
+    return len(unwanted)

@@ -10,10 +10,14 @@ from simulators.encoders.chirpstack import ChirpStackEncoder
 from simulators.encoders.decentlab_lid_frames import DlLidFrames
 from simulators.encoders.dragino_frames import Ldds75Frames
 from simulators.encoders.encoder import Encoder
+from simulators.encoders.json_forms import JSON_FORMS, JsonFormEncoder
 from simulators.encoders.level_frames import DlMbxFrames, Em310UdlFrames
 from simulators.encoders.milesight_frames import Em310TiltFrames, Em400UdlFrames
+from simulators.encoders.ndw import NdwBridgeEncoder, NdwTrafficEncoder
 from simulators.encoders.own_json import OwnJsonEncoder
+from simulators.encoders.senml import Lwm2mLevelEncoder, SenmlEncoder
 from simulators.encoders.sensoneo_frames import SensoneoFrames
+from simulators.encoders.sparkplug import SparkplugEncoder
 from simulators.encoders.the_things_stack import TheThingsStackEncoder
 
 _JOINS: Mapping[str, Callable[[Device, str], tuple[str, bytes]]] = {
@@ -31,6 +35,11 @@ def encoder_for(device_model: str, kind: str, decimals: Mapping[str, int]) -> En
     """The encoder of a device model; `decimals` are those of the kind's own JSON. KeyError for an unknown model."""
     encoders: Mapping[str, Callable[[], Encoder]] = {
         "stadspuls_json": lambda: OwnJsonEncoder(kind, decimals),
+        "senml": lambda: SenmlEncoder(decimals),
+        "sparkplug_b": lambda: SparkplugEncoder(decimals),
+        "lwm2m_3435": Lwm2mLevelEncoder,
+        "ndw_trafficspeed": NdwTrafficEncoder,
+        "ndw_bridge_openings": NdwBridgeEncoder,
         "milesight_em310_udl": lambda: TheThingsStackEncoder(Em310UdlFrames()),
         "milesight_em400_udl": lambda: TheThingsStackEncoder(Em400UdlFrames()),
         "milesight_em310_tilt": lambda: TheThingsStackEncoder(Em310TiltFrames()),
@@ -39,6 +48,8 @@ def encoder_for(device_model: str, kind: str, decimals: Mapping[str, int]) -> En
         "decentlab_dl_lid": lambda: ChirpStackEncoder(DlLidFrames()),
         "sensoneo_single_sensor_3": lambda: ChirpStackEncoder(SensoneoFrames()),
     }
+    if (device_model, kind) in JSON_FORMS:
+        return JsonFormEncoder(*JSON_FORMS[device_model, kind])
     return encoders[device_model]()
 
 

@@ -85,17 +85,15 @@ async def _correct(since: str, files: list[Path], dry_run: bool) -> list[str]:
 
 
 async def _import(files: list[Path]) -> None:
-    from ingest.codecs import CODECS
-    from ingest.envelopes.own_json import OWN_DEVICE_MODEL
+    from ingest.device_models import DEVICE_MODELS
     from runtime.postgres import connected
     from runtime.settings import DatabaseSettings, load
     from storage.registry import import_registry
     from storage.schema import check_schema
 
-    models = {OWN_DEVICE_MODEL, *(codec.name for codec in CODECS)}
     async with connected(load(DatabaseSettings, "operator"), application_name="stadspuls registry import") as connection:
         await check_schema(connection)
-        report = await import_registry(connection, files, device_models=models)
+        report = await import_registry(connection, files, device_models=DEVICE_MODELS)
     typer.echo(str(report))
 
 

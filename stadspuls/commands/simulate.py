@@ -133,15 +133,13 @@ def _things(simulation: Simulation) -> str:
 
 async def import_into_registry(files: Sequence[Path]) -> str:
     """Imports registry files, as `stadspuls registry import` does, and returns the sentence on what changed."""
-    from ingest.codecs import CODECS
-    from ingest.envelopes.own_json import OWN_DEVICE_MODEL
+    from ingest.device_models import DEVICE_MODELS
     from runtime.postgres import connected
     from runtime.settings import DatabaseSettings, load
     from storage.registry import import_registry
 
-    models = {OWN_DEVICE_MODEL, *(codec.name for codec in CODECS)}
     async with connected(load(DatabaseSettings, "operator"), application_name="stadspuls simulate") as connection:
-        return str(await import_registry(connection, files, device_models=models))
+        return str(await import_registry(connection, files, device_models=DEVICE_MODELS))
 
 
 async def _send(simulation: Simulation, *, live: bool, speed: float, dry_run: bool) -> None:

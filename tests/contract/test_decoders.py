@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
@@ -142,4 +141,3 @@ def test_an_envelope_is_found_by_its_topics_and_refuses_what_is_not_its_own(enve
 def test_decoding_twice_gives_the_same(message: object) -> None:
     first, second = (decode_message(message, CONTEXTS) for _ in range(2))  # type: ignore[arg-type]  # pytest loses the type
     assert first == second
-    assert json.loads(message.payload)  # type: ignore[attr-defined]  # nothing was changed in it

@@ -17,6 +17,7 @@ from models.domain.message import RawMessage
 from models.domain.registry import Assignment, ContainerGeometry, Sensor, SensorContext
 from models.sensor_kinds import SENSOR_KINDS
 from models.sensor_kinds.kind import SensorKind
+from tests.unit.ingest import format_samples
 
 RECEIVED_AT = datetime(2026, 11, 22, 10, 0, 5, tzinfo=UTC)
 OBSERVED_AT = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
@@ -171,7 +172,10 @@ def registry() -> dict[str, SensorContext]:
     """A sensor of our own JSON per kind, with a second channel, and a LoRaWAN sensor per codec."""
     own_sensors = [context(f"own-{kind.name}", kind=kind.name, channels=("", "second")) for kind in SENSOR_KINDS]
     devices = [context(sensor_of(codec.name), codec.name, codec.kind) for codec in CODECS]
-    return {found.sensor.sensor_id: found for found in [*own_sensors, *devices]}
+    formats = [
+        context(sample.sensor_id, sample.device_model, sample.kind, channels=sample.channels) for sample in format_samples.SAMPLES
+    ]
+    return {found.sensor.sensor_id: found for found in [*own_sensors, *devices, *formats]}
 
 
 def valid_messages() -> list[RawMessage]:
@@ -190,4 +194,4 @@ def valid_messages() -> list[RawMessage]:
         dev_eui = sensor_of(codec.name)
         found.append(things_stack(things_stack_body(frame, f_port, dev_eui)))
         found.append(chirpstack(chirpstack_body(frame, f_port, dev_eui), dev_eui))
-    return found
+    return [*found, *(message(sample.mqtt_topic, sample.payload) for sample in format_samples.SAMPLES)]

@@ -12,7 +12,18 @@ from models.domain.failures import DeadLetterReason as Reason
 from models.domain.registry import Assignment, ContainerGeometry
 from models.sensor_kinds.container_fill import ContainerFill
 from tests.unit.ingest.asserting import assert_refused, contexts, only_reading
-from tests.unit.ingest.samples import LONG_AGO, OBSERVED_AT, RECEIVED_AT, context, message, own, own_several
+from tests.unit.ingest.samples import (
+    DEV_EUI,
+    LONG_AGO,
+    OBSERVED_AT,
+    RECEIVED_AT,
+    context,
+    message,
+    own,
+    own_several,
+    things_stack,
+    things_stack_body,
+)
 
 SECOND = timedelta(seconds=1)
 
@@ -127,3 +138,25 @@ def test_a_privacy_refusal_names_fields_and_no_values() -> None:
     with pytest.raises(Exception, match="cardid") as caught:
         decode_message(own(distance_mm=1, card_id="SECRET"), contexts())
     assert "SECRET" not in str(caught.value)
+
+
+def test_a_datalog_of_which_one_record_has_an_unset_clock_keeps_the_others() -> None:
+    """The first record was measured a day before its reception, the second says 1970."""
+    frame = "0ce40b0500e4026b016ba0" + "0ce40b0500e40200000000"
+    decoded = decode_message(
+        things_stack(things_stack_body(frame, 3)), {DEV_EUI: context(DEV_EUI, "dragino_ldds75", "container_fill")}
+    )
+    assert [reading.observed_at for reading in decoded.readings] == [OBSERVED_AT - timedelta(days=1)]
+    assert decoded.readings[0].time_source == "device"
+    assert [(item.index, item.reason) for item in decoded.rejected] == [(1, Reason.CLOCK)]
+
+
+def test_a_frame_counter_that_starts_again_changes_no_identity() -> None:
+    """After a reboot the same numbers come again; a reading is identified by its time, so none of them is a duplicate."""
+    known = {DEV_EUI: context(DEV_EUI, "dragino_ldds75", "container_fill")}
+    before, after = things_stack_body("0ce40b050000e401", 2), things_stack_body("0ce40b050000e401", 2)
+    del after["uplink_message"]["f_cnt"]
+    after["uplink_message"]["received_at"] = "2026-11-22T10:00:03Z"
+    first, second = (decode_message(things_stack(body), known).readings[0] for body in (before, after))
+    assert (first.datastream_id, first.measured()) == (second.datastream_id, second.measured())
+    assert first.observed_at != second.observed_at

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from ingest.decode import MAX_PAYLOAD_BYTES, decode_message
-from ingest.envelopes.own_json import MAX_READINGS_PER_MESSAGE
+from ingest.envelopes.json_document import MAX_READINGS_PER_MESSAGE
 from models.domain.failures import DeadLetterReason as Reason
 from models.domain.reading import TimeSource
 from models.sensor_kinds.container_fill import ContainerFill

@@ -8,6 +8,7 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
+from ingest.envelopes import ENVELOPES
 from ingest.mqtt_to_kafka.forwarder import Forwarder, HoldLimits
 from ingest.mqtt_to_kafka.private_fields import PrivateFields
 from ingest.mqtt_to_kafka.raw_records import RecordMaker
@@ -50,4 +51,6 @@ def test_the_session_is_durable_by_default() -> None:
     assert settings.mqtt_session_expiry_seconds == 7 * 86_400
     assert settings.mqtt_receive_maximum >= 5000
     assert settings.mqtt_to_kafka_client_id == "stadspuls-mqtt-to-kafka"
-    assert settings.mqtt_to_kafka_filters == ("stadspuls/v1/#", "v3/#", "application/#")
+    assert settings.mqtt_to_kafka_filters[:3] == ("stadspuls/v1/#", "v3/#", "application/#")
+    read = {envelope.topic_prefix.partition("/")[0] for envelope in ENVELOPES}
+    assert {found.partition("/")[0] for found in settings.mqtt_to_kafka_filters} == read

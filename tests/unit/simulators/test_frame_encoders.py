@@ -17,11 +17,18 @@ from simulators.encoders.sensoneo_frames import SensoneoFrames
 from tests.unit.ingest.samples import RECEIVED_AT, context
 
 AT_US = int(RECEIVED_AT.timestamp()) * 1_000_000 - 5_000_000
+"""A whole minute: some forms say no more."""
 VALUES = {
     "distance_mm": (1240.0, 300.0), "temperature_c": (21.0, -10.0), "battery_ratio": (0.92, 0.5), "battery_v": (3.5, 2.9),
     "tilted": (0.0, 1.0), "tilt_alarm": (0.0, 1.0), "inclination_x_deg": (-7.52, 0.0), "inclination_y_deg": (0.89, 1.0),
-    "inclination_z_deg": (91.92, -90.0),
+    "inclination_z_deg": (91.92, -90.0), "reported_fill_ratio": (0.62, 1.0), "deposit_count": (12.0, 0.0), "weight_kg": (140.0, 0.0),
+    "speed_km_h": (52.5, 80.0), "flow_per_h": (420.0, 60.0), "window_s": (60.0, 60.0), "vehicle_count": (7.0, 1.0), "road_closed": (1.0, 0.0),
 }  # fmt: skip
+DECIMALS = {
+    "container_fill": {"distance_mm": 0, "temperature_c": 1, "battery_v": 2, "tilted": -1, "deposit_count": 0},
+    "traffic_flow": {"speed_km_h": 1, "flow_per_h": 0, "vehicle_count": 0, "window_s": 0},
+    "bridge_state": {"road_closed": -1},
+}
 
 
 def two() -> Batch:
@@ -81,3 +88,34 @@ def test_a_datalog_has_the_times_of_its_records() -> None:
     ]
     assert [fields.values["distance_mm"] for fields in found] == [1240.0, 300.0]
     assert [fields.values["temperature_c"] for fields in found] == [21.0, -10.0]
+
+
+@pytest.mark.parametrize(
+    ("model", "topic", "kind"),
+    [
+        ("senml", "senml/s-1", "container_fill"),
+        ("senml", "senml/s-1", "traffic_flow"),
+        ("lwm2m_3435", "lwm2m/s-1", "container_fill"),
+        ("ngsi_ld", "ngsi-ld/s-1", "container_fill"),
+        ("ngsi_ld", "ngsi-ld/s-1", "traffic_flow"),
+        ("enevo", "vendor/enevo/s-1", "container_fill"),
+        ("sidcon", "vendor/sidcon/s-1", "container_fill"),
+        ("deposits", "vendor/deposits/s-1", "container_fill"),
+        ("weighings", "vendor/weighings/s-1", "container_fill"),
+        ("sparkplug_b", "sparkplug/g/DDATA/n/d", "container_fill"),
+        ("sparkplug_b", "sparkplug/g/DDATA/n/d", "traffic_flow"),
+        ("ndw_trafficspeed", "ndw/trafficspeed/s-1", "traffic_flow"),
+        ("ndw_bridge_openings", "ndw/bridges/s-1", "bridge_state"),
+    ],
+)
+def test_what_a_form_says_is_read_as_it_was_meant(model: str, topic: str, kind: str) -> None:
+    encoder = encoder_for(model, kind, DECIMALS[kind])
+    sensor_id = "g:n:d" if model == "sparkplug_b" else "s-1"
+    device = Device(sensor_id, model, kind, "c-0001", "C-042", topic)
+    known = {sensor_id: context(sensor_id, model, kind, channels=("", "C-042", "1"))}
+    for place, payload in enumerate(encoder.payloads([device], two())):
+        reading = decode_message(RawMessage(topic, payload, RECEIVED_AT), known).readings[-1]
+        assert {name: float(getattr(reading, name)) for name in encoder.decimals} == {
+            name: VALUES[name][place] for name in encoder.decimals
+        }
+        assert reading.observed_at.timestamp() == two().observed_at_us[place] // 60_000_000 * 60
