@@ -53,7 +53,10 @@ ACCESS: dict[str, Access] = {
     "maintain": Access(database_role="migrator"),
     "api": Access(database_role="api"),
     "canary": Access(mqtt=Mqtt(writes=("stadspuls/v1/canary/readings",))),
-    "simulator": Access(mqtt=Mqtt(writes=DEVICE_TOPICS)),
+    "simulator": Access(mqtt=Mqtt(writes=(*DEVICE_TOPICS, "spBv1.0/#"))),
+    # What stands in front of the line: it fetches or translates, and has no right to write what others measure.
+    "pull-ndw": Access(mqtt=Mqtt(writes=("ndw/#",)), database_role="api"),
+    "sparkplug-host": Access(mqtt=Mqtt(reads=("spBv1.0/#",), writes=("sparkplug/#", "spBv1.0/+/NCMD/+"))),
     "grafana": Access(database_role="grafana"),
     # The commands that a person types: imports, migrations, replays, a look at any topic.
     "operator": Access(mqtt=Mqtt(reads=("#", "$SYS/#"), writes=("#",)), kafka=Kafka(everything=True), database_role="migrator"),

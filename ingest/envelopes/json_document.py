@@ -27,7 +27,7 @@ def parse_object(payload: bytes) -> dict[str, Any]:
     document = _parsed(payload)
     if type(document) is not dict:
         raise InvalidMessage(DeadLetterReason.MALFORMED, f"the payload must be a JSON object, not {kind_of(document)}", at_byte=0)
-    _refuse_personal(document)
+    refuse_personal(document)
     return document
 
 
@@ -38,7 +38,7 @@ def parse_objects(payload: bytes, what: str, *, one_alone: bool = False) -> list
         raise InvalidMessage(
             DeadLetterReason.MALFORMED, f"the payload must be a JSON list of {what}, not {kind_of(document)}", at_byte=0
         )
-    _refuse_personal(document)
+    refuse_personal(document)
     return objects(document, what)
 
 
@@ -80,7 +80,8 @@ def _parsed(payload: bytes) -> Any:
         raise _malformed(payload, error) from None
 
 
-def _refuse_personal(document: Any) -> None:
+def refuse_personal(document: Any) -> None:
+    """`InvalidMessage` privacy for a document with a field for personal data."""
     personal = forbidden_in(document)
     if personal:
         raise InvalidMessage(DeadLetterReason.PRIVACY, f"the payload has fields for personal data: {', '.join(personal)}")

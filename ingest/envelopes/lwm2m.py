@@ -1,4 +1,4 @@
-"""LwM2M object 3435 (filling level sensor) as its server hands it on, SenML in JSON with paths as names: `lwm2m/<sensor_id>`.
+"""LwM2M object 3435 (filling level sensor) as its server hands it on, SenML with paths as names: `lwm2m/<sensor_id>`.
 
     [{"bn": "/3435/0/", "bt": 1795341600, "n": "2", "u": "%", "v": 62}, {"n": "22", "vb": false}]
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from ingest.envelopes.json_document import parse_objects, schema, sensor_in, shown, unix_moment
-from ingest.envelopes.senml import Resolved, measured, resolve
+from ingest.envelopes.json_document import schema, sensor_in, shown, unix_moment
+from ingest.envelopes.senml import Resolved, measured, parse_pack, resolve
 from ingest.envelopes.uplink import Address, Envelope, Measured, NoReading, Report
 from models.domain.failures import DeadLetterReason, InvalidMessage
 
@@ -28,7 +28,7 @@ _PATH = re.compile(r"/?(\d{1,5})/(\d{1,5})/(\d{1,5})", re.ASCII)
 def read(mqtt_topic: str, payload: bytes) -> Address | NoReading:
     """The sensor by the topic, and a reading per instance and time."""
     sensor_id = sensor_in(mqtt_topic, _TOPIC_PREFIX)
-    records, unknown = resolve(parse_objects(payload, "SenML records"))
+    records, unknown = resolve(parse_pack(payload))
     found: dict[tuple[str, float], dict[int, Any]] = {}
     for record in records:
         instance, resource = _path(record)
@@ -90,7 +90,7 @@ def _number(resources: dict[int, Any], resource: int) -> float:
 
 LWM2M = Envelope(
     name=NAME,
-    title="LwM2M object 3435, filling level sensor, in SenML JSON",
+    title="LwM2M object 3435, filling level sensor, in SenML",
     topic_prefix=_TOPIC_PREFIX,
     read=read,
     device_model=DEVICE_MODEL,
@@ -99,6 +99,6 @@ LWM2M = Envelope(
         "Quality 1 (6042) means that the device rejects its own measurement: a dead letter `range`.",
         "Its own timestamp (5518) goes before the record's time.",
         "The counter of filling operations (19) is a total, not deposits since the previous report: not stored as one.",
-        "Each instance of the object is a channel; 0 is the default one. TLV and CBOR are not read.",
+        "Each instance of the object is a channel; 0 is the default one. TLV is not read.",
     ),
 )

@@ -1,4 +1,4 @@
-"""SenML in JSON (RFC 8428): `senml/<sensor_id>`, a list of records whose base fields hold for those that follow.
+"""SenML (RFC 8428) in JSON or CBOR: `senml/<sensor_id>`, a list of records whose base fields hold for those that follow.
 
     [{"bn": "urn:dev:mac:24e1:", "bt": 1795341600, "n": "distance", "u": "m", "v": 0.84}, {"n": "battery", "u": "V", "v": 3.5}]
 
@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ingest.envelopes.json_document import parse_objects, schema, sensor_in, shown, unix_moment
+from ingest.envelopes.cbor_document import parse_cbor
+from ingest.envelopes.json_document import objects, parse_objects, refuse_personal, schema, sensor_in, shown, unix_moment
 from ingest.envelopes.uplink import Address, Envelope, Measured, NamedValue, NoReading, Report
 from models.domain.failures import InvalidMessage
 
@@ -19,6 +20,11 @@ VERSION = 10
 _TOPIC_PREFIX = "senml/"
 _RELATIVE_BELOW = 2**28
 _BASE = frozenset({"bn", "bt", "bu", "bv", "bs", "bver"})
+_CBOR_ARRAY = 4
+_LABELS: dict[Any, str] = {
+    -1: "bver", -2: "bn", -3: "bt", -4: "bu", -5: "bv", -6: "bs", 0: "n", 1: "u", 2: "v", 3: "vs", 4: "vb", 5: "s", 6: "t", 7: "ut", 8: "vd",
+}  # fmt: skip
+"""CBOR's labels."""
 _VALUES = ("v", "vs", "vb", "vd")
 _KNOWN = _BASE | {"n", "u", "s", "t", "ut", *_VALUES}
 
@@ -36,7 +42,7 @@ class Resolved(NamedTuple):
 def read(mqtt_topic: str, payload: bytes) -> Address | NoReading:
     """The sensor by the topic, and its records as readings by channel and time."""
     sensor_id = sensor_in(mqtt_topic, _TOPIC_PREFIX)
-    records, unknown = resolve(parse_objects(payload, "SenML records"))
+    records, unknown = resolve(parse_pack(payload))
     found: dict[tuple[str, float], list[NamedValue]] = {}
     for record in records:
         channel, field = _split(record)
@@ -45,6 +51,21 @@ def read(mqtt_topic: str, payload: bytes) -> Address | NoReading:
     if not items:
         return NoReading("records without a value")
     return Address(sensor_id, Report(NAME, DEVICE_MODEL, "", items, unknown))
+
+
+def parse_pack(payload: bytes) -> list[dict[str, Any]]:
+    """The records of a pack, in JSON or in CBOR with its labels as numbers. Raises `InvalidMessage`."""
+    if not payload or payload[0] >> 5 != _CBOR_ARRAY:
+        return parse_objects(payload, "SenML records")
+    records: list[dict[Any, Any]] = objects(parse_cbor(payload), "SenML records")
+    pack: list[dict[Any, Any]] = [{_LABELS.get(label, label): value for label, value in record.items()} for record in records]
+    for place, record in enumerate(pack):
+        if any(type(label) is int for label in record):
+            raise schema(f"record {place} has a numbered label that SenML does not have")
+        if any(type(value) in (dict, list) for value in record.values()):
+            raise schema(f"record {place} has a list or map as a value")
+    refuse_personal(pack)
+    return pack
 
 
 def measured(time_s: float, named: tuple[NamedValue, ...], channel: str = "") -> Measured | InvalidMessage:
@@ -119,7 +140,7 @@ def _number(value: Any, label: str, place: int) -> float | int:
 
 SENML = Envelope(
     name=NAME,
-    title="SenML in JSON, RFC 8428",
+    title="SenML in JSON or CBOR, RFC 8428",
     topic_prefix=_TOPIC_PREFIX,
     read=read,
     device_model=DEVICE_MODEL,
@@ -128,6 +149,7 @@ SENML = Envelope(
         "A time below 2^28 is relative to the reception, which is another one at each redelivery: a dead letter `identity`.",
         "The unit of a record, or else of the base, is converted (m, cm, %, K, m/s …); one that does not fit the quantity is refused.",
         "Sums (s) and data (vd) are no values of ours: counted as unknown fields. A label that ends in _ must be understood: refused.",
-        "Exactly one of v, vs, vb, vd. SenML in CBOR is not read.",
+        "Exactly one of v, vs, vb, vd.",
+        "In CBOR the labels are numbers (bn is -2, v is 2); the first byte tells CBOR from JSON.",
     ),
 )

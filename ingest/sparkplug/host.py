@@ -7,6 +7,7 @@ QoS 0, so what is lost between them and the broker is lost: the sequence shows i
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Protocol
@@ -102,7 +103,7 @@ class SparkplugHost:
     async def _hand_on(self, batch: Sequence[Publish]) -> None:
         """Returns when the broker has everything that follows from the batch."""
         for item in batch:
-            out = self._sessions.take(item.mqtt_topic.decode("utf-8", "replace"), item.payload)
+            out = self._sessions.take(item.mqtt_topic.decode("utf-8", "replace"), item.payload, time.monotonic())
             if out is None:
                 continue
             await self._sink.publish(out.mqtt_topic, out.payload)

@@ -16,6 +16,8 @@ HOST_PREFIX = "spBv1.0/"
 HANDED_ON_PREFIX = "sparkplug/"
 MAX_NODES = 10_000
 MAX_ALIASES = 100_000
+ASK_AGAIN_SECONDS = 60.0
+"""A command goes out with QoS 0: if no birth follows, it is asked for again."""
 _DATA = frozenset({"NDATA", "DDATA"})
 _COUNTED = frozenset({"NBIRTH", "DBIRTH", "NDATA", "DDATA", "DDEATH"})
 _BORN = frozenset({"NBIRTH", "DBIRTH"})
@@ -38,10 +40,10 @@ class HandedOn(NamedTuple):
 
 @dataclass
 class _Node:
-    """What is known of an edge node. `seq` is None until its birth was seen; `asked` is whether a rebirth is on its way."""
+    """What is known of an edge node. `seq` is None until its birth was seen; `asked_at_s` is when a rebirth was asked for that has not come."""
 
     seq: int | None = None
-    asked: bool = False
+    asked_at_s: float | None = None
     names: dict[int, tuple[str, int]] = field(default_factory=dict)
 
 
@@ -51,8 +53,11 @@ class Sessions:
     def __init__(self) -> None:
         self._nodes: dict[str, _Node] = {}
 
-    def take(self, mqtt_topic: str, payload: bytes) -> HandedOn | None:
-        """What is to be done about a message; None for a topic of no edge node. Garbage is handed on as it is: it is not ours to judge."""
+    def take(self, mqtt_topic: str, payload: bytes, now_s: float) -> HandedOn | None:
+        """What is to be done about a message; None for a topic of no edge node. Garbage is handed on as it is: it is not ours to judge.
+
+        `now_s` is any clock that only goes forward.
+        """
         levels = mqtt_topic.split("/")
         if not mqtt_topic.startswith(HOST_PREFIX) or len(levels) not in (4, 5) or levels[1] == "STATE":
             return None
@@ -73,8 +78,9 @@ class Sessions:
             unresolved = sum(1 for metric in found.metrics if _nameless(metric) and metric.alias not in node.names)
             payload = with_names(payload, node.names)
         rebirth = None
-        if (missing or unresolved or node.seq is None) and message_type != "NBIRTH" and not node.asked:
-            node.asked = True
+        wanted = (missing or unresolved or node.seq is None) and message_type != "NBIRTH"
+        if wanted and (node.asked_at_s is None or now_s - node.asked_at_s >= ASK_AGAIN_SECONDS):
+            node.asked_at_s = now_s
             rebirth = (f"{HOST_PREFIX}{group}/NCMD/{edge_node}", rebirth_command(found.timestamp_ms or 0))
         return HandedOn(on, payload, rebirth, missing, unresolved)
 
@@ -88,7 +94,7 @@ class Sessions:
     def _follow(self, node: _Node, message_type: str, payload: Payload) -> int:
         """Moves the sequence on and learns aliases; how many messages are missing. The same number again is a redelivery."""
         if message_type == "NBIRTH":
-            node.names, node.asked, node.seq = {}, False, payload.seq if payload.seq is not None else 0
+            node.names, node.asked_at_s, node.seq = {}, None, payload.seq if payload.seq is not None else 0
             self._learn(node, payload)
             return 0
         missing = 0

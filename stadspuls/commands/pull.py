@@ -39,7 +39,7 @@ async def _pull(urls: list[str], every_seconds: float, *, once: bool) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    publisher = MqttPublisher(load(MqttSettings, "operator"), client_id="stadspuls-pull-ndw")
+    publisher = MqttPublisher(load(MqttSettings, "pull-ndw"), client_id="stadspuls-pull-ndw")
     await publisher.start()
     try:
         async with httpx.AsyncClient(follow_redirects=True) as client:
@@ -67,6 +67,6 @@ async def _registered() -> set[str]:
     from runtime.settings import DatabaseSettings, load
     from storage.registry import sensor_contexts
 
-    async with connected(load(DatabaseSettings, "operator"), application_name="stadspuls pull-ndw") as connection:
+    async with connected(load(DatabaseSettings, "pull-ndw"), application_name="stadspuls pull-ndw") as connection:
         contexts = await sensor_contexts(connection)
     return {sensor_id for sensor_id, found in contexts.items() if found.sensor.device_model in (TRAFFIC, BRIDGES)}

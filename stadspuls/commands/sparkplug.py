@@ -27,7 +27,7 @@ async def _host() -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    mqtt = load(MqttSettings, "operator")
+    mqtt = load(MqttSettings, "sparkplug-host")
     publisher = MqttPublisher(mqtt, client_id="stadspuls-sparkplug-host-out")
     await publisher.start()
     host = SparkplugHost(mqtt, publisher)

@@ -43,11 +43,13 @@ async def test_aliases_become_names_and_an_unknown_edge_node_is_asked_for_its_bi
     connection.on_connected = subscribe
     connection.start()
     await asyncio.wait_for(subscribed.wait(), 30)
-    out, node = MqttPublisher(mqtt, client_id=f"out-{group}"), MqttPublisher(mqtt, client_id=f"node-{group}")
+    own_account = load(MqttSettings, "sparkplug-host", servers.run_dir)
+    out, node = MqttPublisher(own_account, client_id=f"out-{group}"), MqttPublisher(mqtt, client_id=f"node-{group}")
     await out.start()
     await node.start()
-    host, stop = SparkplugHost(mqtt, out), asyncio.Event()
+    host, stop = SparkplugHost(own_account, out), asyncio.Event()
     running = asyncio.create_task(host.run(stop))
+    await asyncio.sleep(0)  # so that it has begun to connect
     try:
         await host.connection.wait_connected(30)
         data = payload([metric(840.0, DOUBLE, alias=2, typed=False)], at_ms=AT_S * 1000, seq=1)

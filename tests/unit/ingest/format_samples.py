@@ -43,7 +43,14 @@ LWM2M_PACK = [
     {"n": "6042", "v": 4},
 ]
 
+# RFC 8949 by hand: [{-2: "urn:dev:x:", -3: 1795341600, 0: "distance", 1: "m", 2: 0.84 as a double}, {0: "tilted", 4: false}]
+SENML_CBOR = bytes.fromhex(
+    "82" + "a5 21 6a" + b"urn:dev:x:".hex() + f"22 1a {AT_S:08x}" + "00 68" + b"distance".hex() + "01 61 6d"
+    "02 fb 3feae147ae147ae1" + "a2 00 66" + b"tilted".hex() + "04 f4"
+)
+
 SAMPLES: list[Sample] = [
+    Sample("senml/senml-cbor", SENML_CBOR, "senml", "container_fill"),
     Sample("senml/senml-1", as_json(SENML_PACK), "senml", "container_fill"),
     Sample("lwm2m/lwm2m-1", as_json(LWM2M_PACK), "lwm2m_3435", "container_fill"),
 ]

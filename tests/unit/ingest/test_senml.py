@@ -13,7 +13,7 @@ from models.domain.failures import DeadLetterReason as Reason
 from models.domain.registry import SensorContext
 from models.sensor_kinds import SENSOR_KINDS
 from tests.unit.ingest.asserting import assert_refused
-from tests.unit.ingest.format_samples import AT_S, LWM2M_PACK, SENML_PACK, as_json
+from tests.unit.ingest.format_samples import AT_S, LWM2M_PACK, SENML_CBOR, SENML_PACK, as_json
 from tests.unit.ingest.samples import context, message
 
 SENSOR = context("s-1", "senml", channels=("", "lane-1"))
@@ -122,6 +122,49 @@ def test_a_time_out_of_any_calendar_is_refused() -> None:
 def test_our_units_are_reached_by_the_table_of_units() -> None:
     ours = {column.quantity.unit for kind in SENSOR_KINDS for column in kind.columns()} - {"um/m", "dB"}
     assert ours <= {conversion.unit for found in UNITS.values() for conversion in found}
+
+
+# CBOR
+
+
+def cbor(payload: bytes) -> Decoded:
+    return decode_message(message("senml/s-1", payload), {"s-1": SENSOR})
+
+
+def test_cbor_says_the_same_as_json() -> None:
+    (reading,) = cbor(SENML_CBOR).readings
+    assert (reading.distance_mm, reading.tilted) == (840.0, False)  # type: ignore[attr-defined]  # a fill reading
+    assert reading.observed_at == datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+
+
+def test_cbor_of_indefinite_length_with_a_tag_and_a_half_float() -> None:
+    """[_ {_ -3: 1(1795341600), 0: "distance", 1: "m", 2: 1.5 in two bytes}]"""
+    pack = "9f bf 22 c1 1a" + f"{AT_S:08x}" + "00 68" + b"distance".hex() + "01 61 6d 02 f9 3e00 ff ff"
+    assert cbor(bytes.fromhex(pack)).readings[0].distance_mm == 1500.0  # type: ignore[attr-defined]  # a fill reading
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        ("81", Reason.MALFORMED),
+        ("9a ffffffff", Reason.MALFORMED),
+        ("81 a1 02 fb 7ff0000000000000", Reason.MALFORMED),
+        ("81 a2 00 61 61 00 61 62", Reason.MALFORMED),
+        ("81 a1 80 00", Reason.MALFORMED),
+        ("81" * 30, Reason.MALFORMED),
+        ("81 a0 00", Reason.MALFORMED),
+        ("81 5f ff", Reason.MALFORMED),
+        ("81 61 ff", Reason.MALFORMED),
+        ("81 fc", Reason.MALFORMED),
+        ("80", Reason.SCHEMA),
+        ("81 00", Reason.SCHEMA),
+        ("81 a1 09 00", Reason.SCHEMA),
+        ("81 a1 00 80", Reason.SCHEMA),
+        ("81 a1 66 636172644964 01", Reason.PRIVACY),
+    ],
+)
+def test_cbor_that_is_broken_or_not_senml_is_refused(payload: str, reason: Reason) -> None:
+    assert_refused(message("senml/s-1", bytes.fromhex(payload)), reason, at_byte=-1, by=SENSOR)
 
 
 # LwM2M object 3435

@@ -129,9 +129,14 @@ def test_bytes_that_are_no_payload_are_refused_with_their_byte(data: str) -> Non
 # The host application's sessions
 
 
+def take(sessions: Sessions, mqtt_topic: str, given: bytes, now_s: float = 0.0) -> HandedOn | None:
+    return sessions.take(mqtt_topic, given, now_s)
+
+
 def births(sessions: Sessions) -> None:
-    sessions.take(NBIRTH, payload([metric(1, INT64, name="bdSeq", alias=1)], at_ms=AT_MS, seq=0))
-    sessions.take(
+    take(sessions, NBIRTH, payload([metric(1, INT64, name="bdSeq", alias=1)], at_ms=AT_MS, seq=0))
+    take(
+        sessions,
         f"{DBIRTH}/d",
         payload(
             [metric(1.0, DOUBLE, name="distance_mm", alias=2), metric(-1, INT8, name="strain_um_m", alias=3)], at_ms=AT_MS, seq=1
@@ -141,7 +146,7 @@ def births(sessions: Sessions) -> None:
 
 def data(sessions: Sessions, seq: int, *metrics: bytes) -> HandedOn:
     given = metrics or (metric(840.0, DOUBLE, alias=2, typed=False),)
-    found = sessions.take(f"{DDATA}/d", payload(given, at_ms=AT_MS, seq=seq))
+    found = take(sessions, f"{DDATA}/d", payload(given, at_ms=AT_MS, seq=seq))
     assert found is not None
     return found
 
@@ -169,6 +174,13 @@ def test_an_unknown_alias_asks_once_for_a_rebirth_and_nothing_is_kept_back() -> 
     assert data(sessions, 2).unresolved == 0
 
 
+def test_a_rebirth_that_does_not_come_is_asked_for_again() -> None:
+    sessions = Sessions()
+    unknown = payload([metric(840.0, DOUBLE, alias=2)], at_ms=AT_MS, seq=2)
+    asked = [take(sessions, f"{DDATA}/d", unknown, now_s) for now_s in (0.0, 59.0, 60.0, 61.0)]
+    assert [item is not None and item.rebirth is not None for item in asked] == [True, False, True, False]
+
+
 def test_a_gap_in_the_sequence_is_counted_over_the_wrap() -> None:
     sessions = Sessions()
     births(sessions)
@@ -189,18 +201,18 @@ def test_a_redelivery_is_no_gap() -> None:
 def test_a_rebirth_changes_what_an_alias_means_and_a_death_forgets_it() -> None:
     sessions = Sessions()
     births(sessions)
-    sessions.take(NBIRTH, payload([metric(1.0, DOUBLE, name="weight_kg", alias=2)], at_ms=AT_MS, seq=0))
+    take(sessions, NBIRTH, payload([metric(1.0, DOUBLE, name="weight_kg", alias=2)], at_ms=AT_MS, seq=0))
     assert decoded(data(sessions, 1).payload).readings[0].weight_kg == 840.0  # type: ignore[attr-defined]  # a fill reading
-    sessions.take(NDEATH, payload([metric(1, INT64, name="bdSeq")], at_ms=AT_MS, seq=None))
+    take(sessions, NDEATH, payload([metric(1, INT64, name="bdSeq")], at_ms=AT_MS, seq=None))
     assert data(sessions, 2).unresolved == 1
 
 
 def test_topics_of_no_edge_node_are_left_alone_and_garbage_is_handed_on() -> None:
     sessions = Sessions()
-    assert sessions.take("spBv1.0/STATE/host", b"{}") is None
-    assert sessions.take("other/g/NDATA/n", b"") is None
-    assert sessions.take("spBv1.0/g/NCMD/n", b"") is None
-    found = sessions.take(NDATA, b"\xff\xff")
+    assert take(sessions, "spBv1.0/STATE/host", b"{}") is None
+    assert take(sessions, "other/g/NDATA/n", b"") is None
+    assert take(sessions, "spBv1.0/g/NCMD/n", b"") is None
+    found = take(sessions, NDATA, b"\xff\xff")
     assert found is not None
     assert (found.payload, found.rebirth) == (b"\xff\xff", None)
 
