@@ -15,6 +15,7 @@ from ingest.codecs import CODECS
 from ingest.codecs.codec import Codec
 from models.domain.failures import UserError
 from stadspuls.commands import developer
+from tests.unit.ingest.format_samples import SAMPLES, Sample
 from tests.unit.ingest.samples import chirpstack_body, things_stack_body, valid_messages
 
 EM310_FRAME = "01755c03824408040001"
@@ -196,3 +197,28 @@ def test_the_help_has_an_example_that_works() -> None:
     text = developer.explain_payload.__doc__ or ""
     (line,) = [line.strip() for line in text.splitlines() if line.strip().startswith("stadspuls explain-payload")]
     assert "Reading 0" in explained(*line.split()[2:])
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.mqtt_topic)
+def test_every_other_form_is_explained_by_its_topic(sample: Sample, tmp_path: Path) -> None:
+    path = tmp_path / "payload"
+    path.write_bytes(sample.payload)
+    said = explained(str(path), "--topic", sample.mqtt_topic)
+    assert f"Sensor      {sample.sensor_id}, taken to be registered" in said
+    assert f"Reading 0   {sample.kind}" in said
+    assert "rejected" not in said.lower()
+
+
+def test_a_pack_of_senml_is_recognised_without_its_topic(tmp_path: Path) -> None:
+    path = tmp_path / "pack.json"
+    path.write_bytes(SAMPLES[1].payload)
+    said = explained(str(path))
+    assert "MQTT topic  senml/example   (guessed" in said
+    assert "distance_mm              840 mm" in said
+
+
+def test_xml_that_is_refused_is_shown_where() -> None:
+    path = "<!DOCTYPE x><x/>"
+    said = explained("-", "--topic", "ndw/trafficspeed/S", given=path.encode(), status=1)
+    assert "Rejected    malformed" in said
+    assert "document type" in said
