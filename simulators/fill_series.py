@@ -48,10 +48,17 @@ class FillSeries:
 
 
 def simulate_fill(
-    seed: int, faults: Mapping[str, float], *, containers: int, days: float, usage: Usage = "measured", map_seed: int = 1
+    seed: int,
+    faults: Mapping[str, float],
+    *,
+    containers: int,
+    days: float,
+    usage: Usage = "measured",
+    ends: datetime = ENDS,
+    map_seed: int = 1,
 ) -> list[FillSeries]:
     """Series of that many containers over so many days. The same arguments give the same series in every process."""
-    span = SimulationSpan(int(ENDS.timestamp()))
+    span = SimulationSpan(int(ends.timestamp()) // HOUR_S * HOUR_S)
     sizes = CitySizes(containers=containers, container_days=days, usage=usage)
     make = MeasuredWaste if usage == "measured" else WasteSimulator
     simulator = make(build_city_map(map_seed), sizes, span, seed)

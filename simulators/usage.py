@@ -48,13 +48,13 @@ Usage = Literal["planned", "measured"]
 USAGES: tuple[Usage, ...] = ("planned", "measured")
 
 _STEADY_WEEK = (1.05, 0.97, 0.97, 0.98, 1.0, 1.08, 0.95)
-_SHOPS_WEEK = (1.25, 1.05, 0.95, 1.05, 1.2, 1.2, 0.3)
+_SHOPS_WEEK = (1.2, 1.05, 0.95, 1.05, 1.2, 1.2, 0.35)
 
 MEASURED_USAGE = MeasuredUsage(
     # Published: glass as slow and paper as fast. Nobody published the others; they lie between.
     fractions={
         "glass": FractionUsage(0.023, 0.20, _STEADY_WEEK, 0.45, 0.004, 21.0, 0.5, 0.85),
-        "paper": FractionUsage(0.425, 0.08, _SHOPS_WEEK, 0.20, 0.012, 2.0, 0.5, 0.52),
+        "paper": FractionUsage(0.45, 0.08, _SHOPS_WEEK, 0.25, 0.012, 2.0, 0.5, 0.62),
         "residual": FractionUsage(0.15, 0.25, (1.05, 0.95, 0.95, 0.95, 1.0, 1.15, 0.95), 0.3, 0.008, 4.0, 0.4, 0.85),
         "plastic": FractionUsage(0.10, 0.25, (1.05, 0.95, 0.95, 0.95, 1.0, 1.2, 0.9), 0.3, 0.008, 7.0, 0.4, 0.85),
         "organic": FractionUsage(0.08, 0.30, _STEADY_WEEK, 0.35, 0.008, 7.0, 0.3, 0.85),

@@ -1,7 +1,8 @@
-"""Readings that are probably not the level: spikes of one or two readings, and false "full" plateaus.
+"""Readings that are probably not the level: spikes of one or two readings, false "full" plateaus, and stretches that are too high.
 
-A heap under the sensor or a blocked beam reads as 100 % for days and then falls back to where the level was. Suspect readings
-are left out of emptying detection and inflow, and lower the grade of a forecast that rests on them.
+A heap under the sensor or a blocked beam reads as 100 % for days and then falls back to where the level was; a sensor that hangs askew sees
+the wall and reads too high until somebody straightens it. Suspect readings are left out of emptying detection and inflow, and lower the
+grade of a forecast that rests on them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ FULL = 0.98
 """From this level on a reading says "at least this full": censored."""
 
 _LONGEST_PLATEAU = 10 * DAY
+_LEAST_RAISE = 0.2
+_NOT_EMPTY = 0.12
 _SPARSE = 8 * HOUR
 """Above this interval a rise and fall between single readings is ordinary life and nothing can be called a spike."""
 
@@ -38,6 +41,7 @@ def suspect_readings(times: FloatArray, levels: FloatArray) -> BoolArray:
     for run in (1, 2):
         suspect |= _spikes(levels, run, height)
     suspect |= _false_plateaus(times, levels)
+    suspect |= _raised_stretches(times, levels)
     return suspect
 
 
@@ -64,8 +68,7 @@ def _false_plateaus(times: FloatArray, levels: FloatArray) -> BoolArray:
     a jump that is out of all proportion counts: a fast container fills between two readings and is emptied."""
     found = np.zeros(len(levels), dtype=bool)
     full = levels >= FULL
-    rises = np.diff(levels)
-    ordinary = 6 * float(np.quantile(rises[rises > 0], 0.95)) if bool((rises > 0).any()) else 0.0
+    ordinary = _ordinary_jump(levels)
     edges = np.flatnonzero(np.diff(full.astype(np.int8)))
     for start, end in pairwise(edges):
         if full[start] or times[end] - times[start] > _LONGEST_PLATEAU:
@@ -76,3 +79,27 @@ def _false_plateaus(times: FloatArray, levels: FloatArray) -> BoolArray:
         if jump >= 0.25 and back and (after >= 0.12 or jump >= max(0.25, ordinary)):
             found[start + 1 : end + 1] = True
     return found
+
+
+def _raised_stretches(times: FloatArray, levels: FloatArray) -> BoolArray:
+    """Stretches below full, up to ten days long, that a jump out of all proportion leads to and a fall back to the former level ends. Not from
+    near empty, where a fall to the former level is an emptying."""
+    found = np.zeros(len(levels), dtype=bool)
+    steps = np.diff(levels)
+    least = max(_LEAST_RAISE, _ordinary_jump(levels))
+    for start in np.flatnonzero((steps >= least) & (levels[:-1] >= _NOT_EMPTY)).tolist():
+        jump = steps[start]
+        until = int(np.searchsorted(times, times[start] + _LONGEST_PLATEAU))
+        falls = np.flatnonzero(steps[start + 1 : until] <= -0.5 * jump)
+        if not len(falls):
+            continue
+        end = start + 1 + int(falls[0])
+        if levels[start] - 0.08 <= levels[end + 1] <= levels[start] + 0.3 * jump and levels[end + 1] >= _NOT_EMPTY:
+            found[start + 1 : end + 1] = True
+    return found
+
+
+def _ordinary_jump(levels: FloatArray) -> float:
+    """Up to what a single rise may be life: six times what one in twenty rises exceeds."""
+    rises = np.diff(levels)
+    return 6 * float(np.quantile(rises[rises > 0], 0.95)) if bool((rises > 0).any()) else 0.0

@@ -37,6 +37,12 @@ def simulate(
         str | None,
         typer.Option(help="Simulate as if begun then, like 2026-11-22T19:00Z: the history ends a day before [default: now]"),
     ] = None,
+    backtest_files: Annotated[
+        Path | None,
+        typer.Option(
+            help="Send nothing: write the containers' series there as READINGS.csv and PLAN.csv of a backtest, with the truth beside"
+        ),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder of registry files, truth, ledger and state [default: city in the run directory]")
     ] = None,
@@ -63,6 +69,9 @@ def simulate(
 
     folder = output or run_directory() / "city"
     settings, stated = _settings(seed, containers, days, fault, now, usage)
+    if backtest_files is not None:
+        _write_backtest_files(backtest_files, settings)
+        return
     simulation = open_simulation(folder / "dry-run" if dry_run else folder, settings, stated=stated)
     paths = simulation.write_registry()
     typer.echo(f"A simulated city, seed {simulation.settings.seed}: {_things(simulation)}. Registry files: {paths[0].parent}")
@@ -106,6 +115,17 @@ def _settings(
         "now": now is not None,
     }
     return settings, frozenset(name for name, is_given in given.items() if is_given)
+
+
+def _write_backtest_files(folder: Path, settings: SimulationSettings) -> None:
+    from simulators.fill_series import simulate_fill, write_backtest_files
+
+    sizes = settings.sizes
+    series = simulate_fill(
+        settings.seed, settings.faults, containers=sizes.containers, days=sizes.container_days, usage=sizes.usage, ends=settings.now
+    )
+    for path in write_backtest_files(folder, series):
+        typer.echo(path)
 
 
 def _moment(text: str) -> datetime:

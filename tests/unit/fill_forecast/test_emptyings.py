@@ -49,6 +49,21 @@ def test_a_false_plateau_at_full_is_suspect_and_its_end_is_no_emptying() -> None
     assert len(detect_emptyings(times[~suspects], levels[~suspects])) == 0
 
 
+def test_a_sensor_that_hangs_askew_for_days_and_is_straightened_empties_nothing() -> None:
+    times, levels = every_hours(
+        [0.30 + 0.002 * n for n in range(20)] + [0.72 + 0.001 * n for n in range(40)] + [0.37, 0.37, 0.38, 0.38, 0.38]
+    )
+    suspects = suspect_readings(times, levels)
+    assert list(np.flatnonzero(suspects)) == list(range(20, 60))
+    assert len(detect_emptyings(times[~suspects], levels[~suspects])) == 0
+
+
+def test_a_jump_that_ends_in_an_emptying_is_no_fault_of_the_sensor() -> None:
+    times, levels = every_hours([0.30] * 20 + [0.72] * 40 + [0.02] * 10)
+    assert not suspect_readings(times, levels).any()
+    assert len(detect_emptyings(times, levels)) == 1
+
+
 def test_a_container_that_fills_up_stands_full_and_is_emptied_is_not_suspect() -> None:
     times, levels = every_hours([0.6, 0.7, 0.8, 0.9, *[1.0] * 30, 0.03, 0.04, 0.06])
     assert not suspect_readings(times, levels).any()

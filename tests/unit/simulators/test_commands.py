@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from models.domain.failures import UserError
+from stadspuls.backtest_files import Notes, read_plans, read_readings
 from stadspuls.command import app
 
 
@@ -38,10 +39,24 @@ def test_simulate_writes_the_registry_files_of_a_city(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_simulate_writes_series_that_a_backtest_reads(tmp_path: Path) -> None:
+    said = run(
+        "simulate", "--containers", "10", "--days", "29", "--usage", "measured", "--fault", "late=0.01", "--now", "2026-01-02T03:04Z",
+        "--backtest-files", str(tmp_path),
+    )  # fmt: skip
+    notes = Notes()
+    histories = read_readings(tmp_path / "READINGS.csv", notes)
+    plans = read_plans(tmp_path / "PLAN.csv", histories, notes)
+    assert len(histories) == len(plans) == 10
+    assert sum(len(plan) for plan in plans) > 20
+    assert [Path(line).name for line in said.split()] == ["READINGS.csv", "PLAN.csv", "EMPTYINGS.csv", "TRUTH.csv"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (("--fault", "rain=1"), "there is no fault 'rain'"),
+        (("--usage", "wild"), "there is no usage 'wild'"),
         (("--now", "yesterday"), "--now is a moment like"),
         (("--now", "2026-01-02T03:04"), "--now needs a zone"),
         (("--now", "2999-01-02T03:04Z"), "--now lies in the future"),
