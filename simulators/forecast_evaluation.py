@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.domain.forecast import InflowForecast
 from models.fill_forecast.backtest import FAST_RATE
-from models.fill_forecast.forecaster import FittedForecaster, Forecaster
-from models.fill_forecast.history import DAY, moment
+from models.fill_forecast.forecaster import Forecaster
+from models.fill_forecast.history import DAY, History, moment
 from models.fill_forecast.overlay import level_quantiles, time_to_level
 from models.fill_forecast.rows import observed_levels
 from simulators.batch import Floats
@@ -47,23 +48,21 @@ class TimeCase:
 def evaluate(
     series: Sequence[FillSeries], forecaster: Forecaster, cutoffs: Sequence[float]
 ) -> tuple[list[CoverageCase], list[TimeCase]]:
-    """Fits at each cutoff (seconds since 1970) on what was known then, and scores every container's forecast."""
+    """Fits at the first cutoff (seconds since 1970) on what was known then, and scores every container's forecast at each."""
     histories = [history_of_series(item) for item in series]
+    fitted = forecaster.fit(histories, cutoff=cutoffs[0], known_at=cutoffs[0])
     coverage: list[CoverageCase] = []
     times: list[TimeCase] = []
     for cutoff in cutoffs:
-        fitted = forecaster.fit(histories, cutoff=cutoff, known_at=cutoff)
-        for item in series:
-            coverage += _coverage(item, fitted, cutoff)
-            times += _time(item, fitted, cutoff)
+        for item, history in zip(series, histories, strict=True):
+            forecast = fitted.forecast(history, cutoff=cutoff, known_at=cutoff)
+            if forecast is not None:
+                coverage += _coverage(item, history, forecast, cutoff)
+                times += _time(item, forecast, cutoff)
     return coverage, times
 
 
-def _coverage(series: FillSeries, fitted: FittedForecaster, cutoff: float) -> list[CoverageCase]:
-    history = history_of_series(series)
-    forecast = fitted.forecast(history, cutoff=cutoff, known_at=cutoff)
-    if forecast is None:
-        return []
+def _coverage(series: FillSeries, history: History, forecast: InflowForecast, cutoff: float) -> list[CoverageCase]:
     targets = cutoff + DAY * np.arange(1.0, HORIZON_DAYS + 1)
     truths = observed_levels(history, targets)
     collections = [moment(at) for at in series.emptied.tolist() if cutoff < at <= targets[-1]]
@@ -80,10 +79,9 @@ def _inside(truth: float, low: float, high: float) -> float:
     return 0.5 * (float(low <= truth <= high) + float(low < truth < high))
 
 
-def _time(series: FillSeries, fitted: FittedForecaster, cutoff: float) -> list[TimeCase]:
+def _time(series: FillSeries, forecast: InflowForecast, cutoff: float) -> list[TimeCase]:
     reached = _reaches(series, cutoff)
-    forecast = fitted.forecast(history_of_series(series), cutoff=cutoff, known_at=cutoff)
-    if reached is None or forecast is None:
+    if reached is None:
         return []
     said = time_to_level(forecast, _LEVEL).by(0.5)
     said_at = cutoff + forecast.horizon_hours[-1] * 3600 if said is None else said.timestamp()

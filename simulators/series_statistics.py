@@ -102,10 +102,13 @@ def days_at_full(series: FillSeries) -> float:
 
 def yearly_change(series: Sequence[FillSeries]) -> float:
     """By what factor a rate typically differs from itself a year before, up or down: the root mean square of the change of the logarithm over
-    what lies between the first and the last two months, brought to a year as for a random walk."""
+    what lies between the first and the last two months, brought to a year as for a random walk. NaN for series of less than five
+    months."""
     changes = []
     for item in series:
         days, inflow = daily_inflow(item)
+        if days[-1] - days[0] < 150:
+            return float("nan")
         early, late = inflow[days < days[0] + 60], inflow[days >= days[-1] - 60]
         if min((~np.isnan(early)).sum(), (~np.isnan(late)).sum()) >= 10:
             before, after = float(np.nanmean(early)), float(np.nanmean(late))

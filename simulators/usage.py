@@ -54,7 +54,7 @@ MEASURED_USAGE = MeasuredUsage(
     # Published: glass as slow and paper as fast. Nobody published the others; they lie between.
     fractions={
         "glass": FractionUsage(0.023, 0.20, _STEADY_WEEK, 0.45, 0.004, 21.0, 0.5, 0.85),
-        "paper": FractionUsage(0.45, 0.08, _SHOPS_WEEK, 0.25, 0.012, 2.0, 0.5, 0.62),
+        "paper": FractionUsage(0.44, 0.08, _SHOPS_WEEK, 0.25, 0.012, 2.0, 0.5, 0.56),
         "residual": FractionUsage(0.15, 0.25, (1.05, 0.95, 0.95, 0.95, 1.0, 1.15, 0.95), 0.3, 0.008, 4.0, 0.4, 0.85),
         "plastic": FractionUsage(0.10, 0.25, (1.05, 0.95, 0.95, 0.95, 1.0, 1.2, 0.9), 0.3, 0.008, 7.0, 0.4, 0.85),
         "organic": FractionUsage(0.08, 0.30, _STEADY_WEEK, 0.35, 0.008, 7.0, 0.3, 0.85),

@@ -7,36 +7,41 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
+from models.fill_forecast.empirical import EmpiricalInflow
+from models.fill_forecast.fit_served import WeighedInflow
+from models.fill_forecast.forecaster import Forecaster
 from models.fill_forecast.history import DAY
-from models.fill_forecast.registry import FORECASTERS
 from simulators.evaluation import EmptyingScore, evaluation_seeds, score_emptyings, total
 from simulators.faults import EVERY_FAULT
 from simulators.fill_series import ENDS, simulate_fill
 from simulators.forecast_evaluation import CoverageCase, TimeCase, evaluate
 
 pytestmark = pytest.mark.timeout(1800)
-SEEDS = evaluation_seeds()[:2]
-CUTOFFS = [ENDS.timestamp() - days * DAY + 4 * 3600 for days in range(44, 8, -4)]
+SEEDS = evaluation_seeds()[:1]
+DAYS = 110
+FORECASTERS: tuple[Forecaster, ...] = (WeighedInflow(), EmpiricalInflow())
+CUTOFFS = [ENDS.timestamp() - days * DAY + 4 * 3600 for days in range(38, 7, -5)]
 
 
-def test_simulated_truth() -> None:
-    coverage: list[CoverageCase] = []
-    times: list[TimeCase] = []
+def test_forecasts_on_truth() -> None:
+    coverage: dict[str, list[CoverageCase]] = defaultdict(list)
+    times: dict[str, list[TimeCase]] = defaultdict(list)
     emptyings: dict[str, list[EmptyingScore]] = defaultdict(list)
     for seed in SEEDS:
-        series = simulate_fill(seed, EVERY_FAULT, containers=60, days=120)
+        series = simulate_fill(seed, EVERY_FAULT, containers=60, days=DAYS)
         for item in series:
             emptyings[item.fraction].append(score_emptyings(item))
-        cases, timed = evaluate(series, FORECASTERS[0], CUTOFFS)
-        coverage += cases
-        times += timed
-    print(
-        f"\nseeds {SEEDS}, 60 containers, 120 days, all faults; forecaster {FORECASTERS[0].name}, cutoffs every 4 days at 04:00 UTC\n"
-    )
+        for forecaster in FORECASTERS:
+            cases, timed = evaluate(series, forecaster, CUTOFFS)
+            coverage[forecaster.name] += cases
+            times[forecaster.name] += timed
+    print(f"\nseeds {SEEDS}, 60 containers, {DAYS} days, all faults; fitted once, cutoffs every 5 days at 04:00 UTC\n")
     _print_emptyings(emptyings)
-    _print_times(times)
-    _print_coverage(coverage)
-    assert len(coverage) > 1000
+    for name in coverage:
+        print(f"\n{name}:")
+        _print_times(times[name])
+        _print_coverage(coverage[name])
+        assert len(coverage[name]) > 1000
 
 
 def _print_emptyings(scores: dict[str, list[EmptyingScore]]) -> None:
