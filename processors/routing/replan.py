@@ -26,8 +26,6 @@ from processors.routing.problem import Executed, IntMatrix, Problem, Stop, Truck
 from processors.routing.solution import PlannedRoute, Solution
 from processors.routing.solve import Stopping, solve
 
-LEFT_OUT_PRICE = 100_000.0
-"""What leaving a required stop out costs: more than any day's driving."""
 MOST_PRIZE = 1e7
 NO_ROOM = "no truck has room or time left for it"
 USUAL_STOPPING = Stopping(seconds=3.0)
@@ -121,7 +119,8 @@ def replan(
         if stop.node in served and any(_node_of(event) == stop.node for event in events):
             raise UserError(f"stop {stop.node} has been served already; nothing about it can change today")
     due = {stop.node for stop in stops if stop.must_be_served and stop.node not in served}
-    relaxed = _with(problem, trucks, [_relaxed(stop) if stop.node in due else stop for stop in stops], events)
+    price = left_out_price(problem)
+    relaxed = _with(problem, trucks, [relaxed_stop(stop, price) if stop.node in due else stop for stop in stops], events)
     solution = solve(relaxed, stopping, seed, keep(relaxed, plan.routes, share))
     missed = set(solution.unserved) & due
     left = {node: unreachable.get(node) or why_no_truck(relaxed, relaxed.stop_by_node[node]) or NO_ROOM for node in sorted(missed)}
@@ -234,8 +233,23 @@ def _optional(stop: Stop) -> Stop:
     return stop.model_copy(update={"required": False, "pinned": False, "max_interval_days": None})
 
 
-def _relaxed(stop: Stop) -> Stop:
-    return _optional(stop).model_copy(update={"prize": min(MOST_PRIZE, stop.prize + LEFT_OUT_PRICE)})
+def left_out_price(problem: Problem) -> float:
+    """What leaving a required stop out costs: more than any stop's own way there and back, and than any optional stop is worth. Not
+    more than that by far: a search that would rather be hours late than leave one out finds nothing in short time."""
+    worst = 0.0
+    for truck in problem.trucks:
+        home = problem.depot_by_node[truck.depot].place
+        places = [home, *(stop.place for stop in problem.stops), *(site.place for site in problem.disposal_sites)]
+        metres = int((problem.metres[home, places] + problem.metres[places, home]).max())
+        seconds = int((problem.seconds[home, places] + problem.seconds[places, home]).max())
+        cost = truck.fixed_cost + metres / 1000 * truck.cost_per_km + seconds / 3600 * truck.cost_per_h
+        worst = max(worst, cost)
+    return 10 + 3 * worst + max((stop.prize for stop in problem.stops), default=0.0)
+
+
+def relaxed_stop(stop: Stop, price: float) -> Stop:
+    """A required stop as an optional one that only lack of room or time leaves out."""
+    return _optional(stop).model_copy(update={"prize": min(MOST_PRIZE, stop.prize + price)})
 
 
 def _with(problem: Problem, trucks: tuple[Truck, ...], stops: Sequence[Stop], events: Sequence[Event]) -> Problem:

@@ -83,20 +83,26 @@ def solve(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the search")] = 1,
 ) -> None:
-    """Solve a collection problem and write its plan, after the independent check.
+    """Solve a collection problem and write its plan, after the independent check. Where there is no plan, up to 15 seconds more go
+    into trying what would help.
 
     Example: stadspuls solve problem.json --seconds 60 --output plan.json
     """
+    from models.domain.failures import UserError
+    from processors.routing.advice import advice
     from processors.routing.check import check as failures_of
     from processors.routing.problem_file import problem_from_json, read_json, write_json
-    from processors.routing.solve import Stopping
+    from processors.routing.solve import Infeasible, Stopping
     from processors.routing.solve import solve as search
 
     given = problem_from_json(read_json(problem))
     if seconds is None and iterations is None:
         seconds = 30.0
     stopping = Stopping(iterations, None if seconds is None else _for_the_search(seconds))
-    solution = search(given, stopping, seed)
+    try:
+        solution = search(given, stopping, seed)
+    except Infeasible as error:
+        raise UserError("; ".join([str(error), *advice(given, seed)])) from error
     write_json(output, solution.to_json())
     stops = sum(len(route.stops) for route in solution.routes)
     print(
