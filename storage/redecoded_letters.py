@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from models.domain.failures import DeadLetterReason
-from storage.dead_letters import WHOLE_MESSAGE, DeadLetter, append_dead_letters
+from storage.dead_letters import WHOLE_MESSAGE
 from storage.ledger import LedgerEntry, add_to_ledger
 
 _TABLE = "redecode_letter"
@@ -127,11 +127,6 @@ async def unresolved_findings(connection: asyncpg.Connection, incarnation: UUID)
         incarnation,
     )
     return [LetterFinding(row[0], row[1], row[2], DeadLetterReason(row[3]), row[4]) for row in rows]
-
-
-async def append_found(connection: asyncpg.Connection, letters: Sequence[DeadLetter]) -> int:
-    """Keeps new letters, under the same quotas as any; returns how many."""
-    return await append_dead_letters(connection, letters)
 
 
 async def letters_beyond(

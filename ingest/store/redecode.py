@@ -28,13 +28,12 @@ from models.sensor_kinds import SENSOR_KINDS, SensorKind
 from runtime.consumer_batch import Record, Span
 from storage.correction_diff import KindDiff
 from storage.corrections import GIVEN, WAS, KindCorrection, alone, begin_correction, finish_correction
-from storage.dead_letters import DeadLetter
+from storage.dead_letters import DeadLetter, append_dead_letters
 from storage.lifecycle import Lifecycle
 from storage.reading_tables import reading_columns
 from storage.readings import reading_values
 from storage.redecoded_letters import (
     LetterFinding,
-    append_found,
     letters_beyond,
     resolve_letters,
     stage_letters,
@@ -201,7 +200,7 @@ class Redecode:
         findings = await unresolved_findings(connection, life)
         for start in range(0, len(findings), LETTERS_AT_A_TIME):
             letters = [letter for item in findings[start : start + LETTERS_AT_A_TIME] if (letter := await self._letter(item))]
-            report.letters_new += await append_found(connection, letters)
+            report.letters_new += await append_dead_letters(connection, letters)
 
     async def _letter(self, finding: LetterFinding) -> DeadLetter | None:
         record = await self._raw_log.record(self._raw.incarnation, finding.partition, finding.offset)

@@ -63,7 +63,8 @@ async def _append_as_first(connection: asyncpg.Connection, datastream_id: str, n
 async def _compress(connection: asyncpg.Connection, engine: Engine) -> None:
     if engine == "timescale":
         rows = await connection.fetch(
-            "SELECT format('%I.%I', chunk_schema, chunk_name) AS chunk FROM timescaledb_information.chunks"
+            "SELECT format('%I.%I', chunk_schema, chunk_name) AS chunk FROM timescaledb_information.chunks "
+            "WHERE hypertable_name = 'container_fill' AND NOT is_compressed"
         )
         for row in rows:
             await connection.execute("CALL convert_to_columnstore($1::regclass)", row["chunk"])

@@ -107,7 +107,8 @@ async def compress(line: Line, engine: Engine) -> None:
                 "SELECT alter_job(job_id, scheduled => false) FROM timescaledb_information.jobs WHERE job_id >= 1000"
             )
             for row in await connection.fetch(
-                "SELECT format('%I.%I', chunk_schema, chunk_name) AS chunk FROM timescaledb_information.chunks WHERE NOT is_compressed"
+                "SELECT format('%I.%I', chunk_schema, chunk_name) AS chunk FROM timescaledb_information.chunks "
+                "WHERE hypertable_name = 'container_fill' AND NOT is_compressed"
             ):
                 await connection.execute("CALL convert_to_columnstore($1::regclass)", row["chunk"])
 
