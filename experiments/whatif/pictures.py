@@ -77,7 +77,7 @@ def _districts(path: Path, outcomes: Sequence[Outcome], present: Sequence[str], 
     axes.set_ylabel("container-hours of overflow per day")
     axes.set_title(f"{title}: overflow by district")
     axes.grid(axis="y", alpha=0.3)
-    axes.legend(ncols=4, fontsize="small", frameon=True)
+    figure.legend(loc="outside lower center", ncols=4, fontsize="small")
     _save(figure, path)
 
 

@@ -29,6 +29,7 @@ def outcome(world: World, policy: str) -> Outcome:
     return simulate(world, POLICIES[policy], 20, lambda: None)
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_every_policy_empties_containers_in_every_scenario(name: str, policy: str) -> None:
@@ -47,6 +48,7 @@ def test_the_same_seed_gives_the_same_days_and_another_seed_others(world: World)
     assert again != outcome(world_of(world.scenario, DAYS, seed=4), "ours")
 
 
+@pytest.mark.lengthy
 def test_all_policies_see_the_same_arrivals(world: World) -> None:
     before = world.arrivals.litres.copy()
     for policy in POLICIES:

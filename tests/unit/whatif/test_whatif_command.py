@@ -25,6 +25,7 @@ def command(*arguments: str) -> str:
     return result.output
 
 
+@pytest.mark.lengthy
 def test_a_scenario_gives_a_table_files_and_pictures(tmp_path: Path) -> None:
     printed = command("groningen-850-plus", *SMALL, "--policies", "fixed_tuned,ours", "--output", str(tmp_path))
     assert "simulated" in printed
@@ -39,6 +40,7 @@ def test_a_scenario_gives_a_table_files_and_pictures(tmp_path: Path) -> None:
     assert (tmp_path / "districts.csv").read_text(encoding="utf-8").startswith("policy,district,")
 
 
+@pytest.mark.lengthy
 def test_a_stopped_run_goes_on_from_what_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     arguments = ("groningen-850", *SMALL, "--policies", "ours", "--output", str(tmp_path))
     first = command(*arguments)
@@ -68,6 +70,7 @@ def recorded(folder: Path, days: int) -> tuple[str, str]:
     return str(readings), str(places)
 
 
+@pytest.mark.lengthy
 def test_a_recorded_history_is_driven_again_under_other_policies(tmp_path: Path) -> None:
     readings, places = recorded(tmp_path, 90)
     printed = command(
