@@ -12,6 +12,7 @@ def test_the_page_is_up_to_date() -> None:
 
 
 def test_every_format_has_its_traps_in_whole_sentences() -> None:
-    for item in (*CODECS, *ENVELOPES):
-        assert item.traps, f"{item.name} names no trap"
-        assert all(trap.endswith(".") for trap in item.traps), item.name
+    traps = {item.name: item.traps for item in CODECS} | {item.name: item.traps for item in ENVELOPES}
+    for name, sentences in traps.items():
+        assert sentences, f"{name} names no trap"
+        assert all(sentence.endswith(".") for sentence in sentences), name
