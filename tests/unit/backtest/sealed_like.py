@@ -1,7 +1,7 @@
-"""Sets of containers of shapes that the project has not been tuned on: other sensors, intervals, gaps and lengths than `real_like` has.
+"""Sets of containers of other shapes than `real_like` has: other sensors, intervals, gaps and lengths.
 
 Each shape changes what a set looks like to a forecaster, not what happens in the containers, and comes with a plan of the true collections.
-The seeds are frozen here: the sets are for checking, never for choosing.
+The seeds are frozen here. The first check on these sets led to changes (docs/forecasting.md), so they are no longer untouched.
 """
 
 from __future__ import annotations
