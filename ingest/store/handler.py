@@ -55,9 +55,13 @@ class StoreHandler:
 
     async def prepare(self, batch: Batch) -> PreparedBatch:
         """Decodes. A sensor that is not registered makes it look at the registry again and, if that has changed, decode again."""
+        version = self._registry.version
         prepared = await self._decode(batch)
-        if _has_unknown_things(prepared.work) and await self._registry.load():
-            prepared = await self._decode(batch)
+        if _has_unknown_things(prepared.work):
+            await self._registry.load()
+            # The registry may also have changed while the batch was decoded: what counts is which version the decoding saw.
+            if self._registry.version != version:
+                prepared = await self._decode(batch)
         return prepared
 
     async def _decode(self, batch: Batch) -> PreparedBatch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 
 import asyncpg
@@ -21,20 +22,23 @@ class RegistrySnapshot:
         self._clock = clock
         self._check_seconds = check_seconds
         self._log = logs.get_logger()
+        self._loading = asyncio.Lock()
         self.version = -1
         self.contexts: Mapping[str, SensorContext] = {}
 
     async def load(self) -> bool:
         """Looks at the version and loads the registry if it is another one; True then. May raise `TransientError`. Cheap enough
         for every batch with an unknown sensor."""
-        async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-            version = await registry_version(connection)
-            if version == self.version:
-                return False
-            contexts = await sensor_contexts(connection)
-        self.contexts, self.version = contexts, version
-        self._log.info("registry_loaded", version=version, sensors=len(contexts))
-        return True
+        # One at a time: an older look that ends last must not replace a newer one.
+        async with self._loading:
+            async with self._pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+                version = await registry_version(connection)
+                if version == self.version:
+                    return False
+                contexts = await sensor_contexts(connection)
+            self.contexts, self.version = contexts, version
+            self._log.info("registry_loaded", version=version, sensors=len(contexts))
+            return True
 
     async def run(self) -> None:
         """Until cancelled. While the database is away the snapshot stays as it is."""
