@@ -94,7 +94,8 @@ async def test_every_sql_query_of_the_boards_answers_as_the_reading_role(living_
     async with connected(settings, application_name="test of the boards") as connection, connection.transaction():
         # Grafana writes its macro out as a comparison; a function of the same name reads the same. It needs no right to create in public.
         rows = await connection.fetch(_written_out(query))
-    if panel.title != "Emptyings by day":
+    # Scores come when forecasts of a night have ended, days after a city's first one.
+    if panel.title != "Emptyings by day" and "forecast_score" not in query:
         assert rows, f"{panel.title} shows nothing"
 
 
