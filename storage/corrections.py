@@ -267,6 +267,7 @@ class KindCorrection:
                 list(joined),
                 list(joined.values()),
             )
+            await connection.execute(f"ANALYZE {table}")
         rows = await connection.fetch(
             f"SELECT DISTINCT slice FROM (SELECT slice FROM {_FINAL} WHERE differs UNION ALL SELECT slice FROM {WAS} WHERE leaves) "
             "AS slices ORDER BY slice"
@@ -311,6 +312,8 @@ class KindCorrection:
             return
         # Constants of time and datastream let TimescaleDB decompress only the segments that hold them.
         few = len(datastreams) <= _FEW_DATASTREAMS
+        # To the planner a compressed chunk has hardly a row: it would look through all readings in question for each one it finds.
+        await self.connection.execute("SET LOCAL enable_nestloop = off")
         done = await self.connection.execute(
             f"""
             DELETE FROM {self.kind.name} AS stored USING {WAS} AS was
@@ -320,6 +323,7 @@ class KindCorrection:
               AND stored.observed_at = was.observed_at AND stored.content_hash = was.content_hash
             """
         )
+        await self.connection.execute("SET LOCAL enable_nestloop = on")
         self._expect(int(done.removeprefix("DELETE ")), count)
 
     async def _put_in(self, number: int, count: int) -> None:
