@@ -114,10 +114,11 @@ async def test_words_said_without_reception_arrive_later_and_once(
     await page.locator("[data-first]").last.click()
     await page.click("#ask-yes")
     await page.wait_for_selector(f"article[data-container='{stops[-1]}']")
+    await page.wait_for_selector("#sending:text-is('all sent')", timeout=40_000)
     async with day.pool.acquire() as connection:
-        words = [(item.report.word.value, item.report.container_id) for item in await reports_of(connection, MONDAY)]
-    assert sorted(words[:2]) == [("blocked", stops[1]), ("done", stops[0])]
-    assert words[2][0] == "reordered"
+        words = {(item.report.word.value, item.report.container_id) for item in await reports_of(connection, MONDAY)}
+    # The page's clock stands still, so the words have no order among them.
+    assert words == {("blocked", stops[1]), ("done", stops[0]), ("reordered", None)}
 
 
 async def test_a_planner_looks_at_the_day_and_releases_it(

@@ -22,6 +22,8 @@ from runtime.settings import DatabaseSettings
 from storage.ledger import LedgerTotals, ledger_totals
 from tests.integration.raw_topic import Line, own_payload, raw_topic_on, topic_of
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
 SENSORS = [f"k{number}" for number in range(200)]
 START = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=30)
 READINGS = 50_000
@@ -197,7 +199,6 @@ async def test_a_frozen_store_that_wakes_after_its_successor_has_gone_on_writes_
     await assert_nothing_lost_or_twice(line, published)
 
 
-@pytest.mark.slow
 async def test_a_frozen_member_loses_its_partitions_to_another_and_comes_back_as_a_member(line: Line, tmp_path: Path) -> None:
     published = await publish(line, READINGS // 5, random.Random(8))
     with (
