@@ -15,6 +15,8 @@ from processors.routing.side_by_side import solve_side_by_side, split
 from processors.routing.solve import Stopping, solve
 from tests.unit.routing.small_town import make_problem, make_truck
 
+pytestmark = pytest.mark.lengthy
+
 
 def town(seed: int = 3, stops: int = 60) -> Problem:
     chance = random.Random(seed)

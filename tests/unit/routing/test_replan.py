@@ -27,6 +27,8 @@ from processors.routing.solution import Solution
 from processors.routing.solve import Stopping, solve
 from tests.unit.routing.small_town import HOUR, make_problem, make_truck
 
+pytestmark = pytest.mark.lengthy
+
 TEN = 10 * HOUR
 SHORT = Stopping(iterations=300)
 LUNCH = BreakRule(earliest_start_s=11 * HOUR, latest_start_s=12 * HOUR, duration_s=1800)

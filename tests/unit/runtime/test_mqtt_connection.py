@@ -15,6 +15,8 @@ from runtime.mqtt import Publish, encode_publish, make_client
 from runtime.mqtt_connection import MqttConnection
 from runtime.settings import MqttSettings
 
+pytestmark = pytest.mark.lengthy
+
 CONNACK = b"\x20\x03\x00\x00\x00"
 CONNACK_SESSION_PRESENT = b"\x20\x03\x01\x00\x00"
 NOT_AUTHORIZED = b"\x20\x03\x00\x87\x00"

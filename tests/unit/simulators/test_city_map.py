@@ -14,6 +14,8 @@ from simulators.city_shape import CANALS, DISTRICTS, WATERS
 from simulators.plane import crossings, inside
 from tests.unit.simulators.small_city import small_city
 
+pytestmark = pytest.mark.lengthy
+
 
 @pytest.fixture(scope="module", params=[1, 2])
 def city_map(request: pytest.FixtureRequest) -> CityMap:

@@ -10,6 +10,8 @@ from simulators.fill_series import FillSeries, simulate_fill
 from simulators.series_statistics import DAY_S, PUBLISHED, daily_inflow, days_at_full, downward_share, statistics
 from simulators.waste import TrueEmptying
 
+pytestmark = pytest.mark.lengthy
+
 NEEDS_A_YEAR = {
     ("change of the rate within a year", "all"),
     ("longest gap", "all"),
