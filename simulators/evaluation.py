@@ -34,6 +34,11 @@ def evaluation_seeds() -> tuple[int, ...]:
     return tuple(json.loads(_SEEDS_FILE.read_text(encoding="utf-8"))["evaluation"])
 
 
+def evaluation_cities() -> tuple[int, ...]:
+    """The frozen seeds of whole simulated cities."""
+    return tuple(json.loads(_SEEDS_FILE.read_text(encoding="utf-8"))["cities"])
+
+
 def tuning_seeds() -> tuple[int, ...]:
     """Seeds that may be looked at while something is being made."""
     return tuple(json.loads(_SEEDS_FILE.read_text(encoding="utf-8"))["tuning"])

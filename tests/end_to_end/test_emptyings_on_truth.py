@@ -1,4 +1,4 @@
-"""Emptyings are found in series that look like real ones, with every fault on, on seeds that nobody tuned on."""
+"""Emptyings are found in series that look like real ones, with every fault on, on frozen seeds; detection was not tuned on them."""
 
 from __future__ import annotations
 

@@ -31,8 +31,8 @@ from simulators.encoders.by_model import encoder_for
 from simulators.encoders.ndw import publication, site_measurements
 from simulators.registry_files import SENSOR_COLUMNS, write_csv, write_geojson
 from storage.dead_letters import dead_letter_counts
-from storage.ledger import LedgerTotals, ledger_totals
 from storage.readings import reading_history
+from tests.end_to_end.books import books, settled_books
 from tests.unit.simulators.test_frame_encoders import DECIMALS, VALUES
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -116,7 +116,7 @@ async def test_what_was_measured_is_stored_once(run_dir: Path) -> None:
                 await publisher.publish(sender.mqtt_topic, payload)
     await publisher.drain()
     await publisher.stop()
-    totals = await _settled(run_dir, publisher.sent)
+    totals = await settled_books(run_dir, publisher.sent)
     async with connected(load(DatabaseSettings, "operator", run_dir), application_name="test") as connection:
         assert not any((await dead_letter_counts(connection)).values())
         for sender in SENDERS:
@@ -138,7 +138,7 @@ async def test_a_file_of_ndw_is_fetched_cut_and_stored(run_dir: Path, tmp_path: 
     """Of the country's sites only the registered one goes on; the site's minute is the reading's."""
     if not (run_dir / "formats").exists():
         _register(run_dir)
-    before = (await _totals(run_dir)).messages_received
+    before = (await books(run_dir)).messages_received
     at = (AT + timedelta(minutes=30)).isoformat().replace("+00:00", "Z")
     sites = [site_measurements(name, at, {1: ("flow", 120)}) for name in ("RWS01_W", "RWS01_X", "RWS01_Y")]
     (tmp_path / "trafficspeed.xml.gz").write_bytes(gzip.compress(publication("roa:MeasuredDataPublication", sites, at)))
@@ -149,7 +149,7 @@ async def test_a_file_of_ndw_is_fetched_cut_and_stored(run_dir: Path, tmp_path: 
         )
         server.shutdown()
     assert said.startswith("1 messages published")
-    await _settled(run_dir, before + 1)
+    await settled_books(run_dir, before + 1)
     kind = kind_by_name("traffic_flow")
     assert kind is not None
     async with connected(load(DatabaseSettings, "operator", run_dir), application_name="test") as connection:
@@ -195,18 +195,3 @@ def _stadspuls(run_dir: Path, *arguments: str) -> str:
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-async def _totals(run_dir: Path) -> LedgerTotals:
-    async with connected(load(DatabaseSettings, "operator", run_dir), application_name="test") as connection:
-        return await ledger_totals(connection)
-
-
-async def _settled(run_dir: Path, messages: int) -> LedgerTotals:
-    for _ in range(240):
-        totals = await _totals(run_dir)
-        if totals.messages_received >= messages:
-            break
-        await asyncio.sleep(0.5)
-    assert totals.messages_received == messages
-    return totals

@@ -28,10 +28,11 @@ from runtime.postgres import connected
 from runtime.settings import DatabaseSettings, MqttSettings, load
 from storage.dead_letters import dead_letter_counts
 from storage.forecasts import current_forecasts
-from storage.ledger import LedgerTotals, ledger_totals
+from storage.ledger import LedgerTotals
 from storage.reading_counts import stored_count
 from storage.readings import reading_history
 from storage.registry import sensor_contexts
+from tests.end_to_end.books import books, settled_books
 from tests.unit.ingest.samples import valid_messages
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(500)]
@@ -87,12 +88,12 @@ def run_dir() -> Iterator[Path]:
 async def test_wyndham_is_stored_in_full_once_and_every_bin_gets_a_forecast(run_dir: Path, shared_data: Path) -> None:
     file = shared_data / "wyndham/fill_levels.csv"
     _replay(run_dir, file, *WYNDHAM)
-    await _settled(run_dir, WYNDHAM_ROWS)
+    await settled_books(run_dir, WYNDHAM_ROWS)
     assert await _fill_readings(run_dir) == WYNDHAM_ROWS
     assert await _letters(run_dir) == {}
 
     _replay(run_dir, file, *WYNDHAM)
-    totals = await _settled(run_dir, 2 * WYNDHAM_ROWS)
+    totals = await settled_books(run_dir, 2 * WYNDHAM_ROWS)
     assert await _fill_readings(run_dir) == WYNDHAM_ROWS
     assert totals.readings_duplicate == WYNDHAM_ROWS
     assert (totals.messages_imbalance, totals.readings_imbalance) == (0, 0)
@@ -111,11 +112,11 @@ async def test_wyndham_is_stored_in_full_once_and_every_bin_gets_a_forecast(run_
 
 
 async def test_speed_and_occupancy_of_one_detector_at_the_same_seconds_are_both_stored(run_dir: Path, shared_data: Path) -> None:
-    before = (await _totals(run_dir)).messages_received
+    before = (await books(run_dir)).messages_received
     folder = shared_data / "traffic-minnesota"
     _replay(run_dir, folder / "speed_t4013.csv", *DETECTOR, "--datastream", "speed", "--map", "speed_km_h=value*1.609344")
     _replay(run_dir, folder / "occupancy_t4013.csv", *DETECTOR, "--datastream", "occupancy", "--map", "occupancy_ratio=value/100")
-    await _settled(run_dir, before + SPEEDS + OCCUPANCIES + 2 * CONFLICTS_EACH)
+    await settled_books(run_dir, before + SPEEDS + OCCUPANCIES + 2 * CONFLICTS_EACH)
     async with connected(load(DatabaseSettings, "operator", run_dir), application_name="test") as connection:
         rows = await reading_history(
             connection, TRAFFIC_FLOW, "t4013", datetime(2015, 8, 1, tzinfo=UTC), datetime(2015, 11, 1, tzinfo=UTC)
@@ -130,7 +131,7 @@ async def test_speed_and_occupancy_of_one_detector_at_the_same_seconds_are_both_
 
 @pytest.mark.slow
 async def test_the_other_detector_is_stored_in_full(run_dir: Path, shared_data: Path) -> None:
-    before, letters_before = (await _totals(run_dir)).messages_received, sum((await _letters(run_dir)).values())
+    before, letters_before = (await books(run_dir)).messages_received, sum((await _letters(run_dir)).values())
     folder = shared_data / "traffic-minnesota"
     rows, refused = 0, 0
     for name, mapping in (("speed", "speed_km_h=value*1.609344"), ("occupancy", "occupancy_ratio=value/100")):
@@ -139,7 +140,7 @@ async def test_the_other_detector_is_stored_in_full(run_dir: Path, shared_data: 
         assert ledger["bad_lines"] == 0
         rows += ledger["readings_expected"]
         refused += sum(ledger["expected_dead_letters"].values())
-    totals = await _settled(run_dir, before + _lines(folder / "speed_6005.csv") + _lines(folder / "occupancy_6005.csv"))
+    totals = await settled_books(run_dir, before + _lines(folder / "speed_6005.csv") + _lines(folder / "occupancy_6005.csv"))
     assert (totals.messages_imbalance, totals.readings_imbalance) == (0, 0)
     async with connected(load(DatabaseSettings, "operator", run_dir), application_name="test") as connection:
         stored = await reading_history(
@@ -152,13 +153,13 @@ async def test_the_other_detector_is_stored_in_full(run_dir: Path, shared_data: 
 @pytest.mark.slow
 async def test_a_bridge_at_100_hz_is_stored_as_windows_of_a_second_of_two_datastreams(run_dir: Path, shared_data: Path) -> None:
     """Every sample of both files is in exactly one window, and the windows say of the samples what the file says."""
-    before = (await _totals(run_dir)).messages_received
+    before = (await books(run_dir)).messages_received
     windows, letters = 0, await _letters(run_dir)
     for name, datastream, mapping in BRIDGE_FILES:
         ledger = _replay(run_dir, shared_data / "bridge-munich" / name, *BRIDGE, "--datastream", datastream, "--map", mapping)
         assert (ledger["samples"], ledger["bad_lines"], ledger["left_out"]) == (SAMPLES_OF_A_FILE, 0, 0)
         windows += ledger["readings_expected"]
-    await _settled(run_dir, before + windows)
+    await settled_books(run_dir, before + windows)
     async with connected(load(DatabaseSettings, "operator", run_dir), application_name="test") as connection:
         rows = await reading_history(
             connection, BRIDGE_STATE, "munich-bridge", datetime(2022, 3, 7, tzinfo=UTC), datetime(2022, 3, 8, tzinfo=UTC)
@@ -200,7 +201,7 @@ async def test_garbage_on_real_topics_becomes_dead_letters_while_every_valid_rea
             await publisher.publish(sample.mqtt_topic, _mutated(chance, sample.payload))
     await publisher.drain()
     await publisher.stop()
-    totals = await _settled(run_dir, before.messages_received + publisher.sent)
+    totals = await settled_books(run_dir, before.messages_received + publisher.sent)
     assert (totals.messages_imbalance, totals.readings_imbalance) == (0, 0)
     assert totals.messages_dead_lettered - before.messages_dead_lettered > GARBAGE // 2
     assert await _fill_readings(run_dir) - readings_before >= VALID
@@ -224,10 +225,10 @@ def _mutated(chance: Random, payload: bytes) -> bytes:
 
 async def _totals_at_rest(run_dir: Path) -> LedgerTotals:
     """The ledger once two looks a second apart agree."""
-    totals = await _totals(run_dir)
+    totals = await books(run_dir)
     for _ in range(60):
         await asyncio.sleep(1)
-        again = await _totals(run_dir)
+        again = await books(run_dir)
         if again == totals:
             break
         totals = again
@@ -254,21 +255,6 @@ def _lines(file: Path) -> int:
     """Rows without the header."""
     with file.open(encoding="utf-8") as lines:
         return sum(1 for _ in lines) - 1
-
-
-async def _totals(run_dir: Path) -> LedgerTotals:
-    async with connected(load(DatabaseSettings, "operator", run_dir), application_name="test") as connection:
-        return await ledger_totals(connection)
-
-
-async def _settled(run_dir: Path, messages: int) -> LedgerTotals:
-    for _ in range(400):
-        totals = await _totals(run_dir)
-        if totals.messages_received >= messages:
-            break
-        await asyncio.sleep(0.5)
-    assert totals.messages_received == messages
-    return totals
 
 
 async def _fill_readings(run_dir: Path) -> int:

@@ -1,12 +1,11 @@
 """What is read from the signals of simulated cities, beside their truth: emptyings found and made up, and when 80 % is reached.
 
-The cities are frozen in `evaluation_seeds.json`; nothing is tuned on them. Faults strike at the simulator's default rates.
+The cities are frozen in `simulators/evaluation_seeds.json`; nothing is tuned on them. Faults strike at the simulator's default rates.
 """
 
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +20,7 @@ from models.fill_forecast.inflow import inflow_curve
 from models.fill_forecast.overlay import time_to_level
 from simulators.batch import NEVER_US
 from simulators.city import SimulatedCity
+from simulators.evaluation import evaluation_cities
 from simulators.faults import DEFAULT_RATES, Garbled
 from simulators.sensor_simulator import CitySizes
 from simulators.stream import CityStream
@@ -29,7 +29,7 @@ from simulators.waste import WasteSimulator
 
 pytestmark = pytest.mark.slow
 
-SEEDS: list[int] = json.loads((Path(__file__).parent / "evaluation_seeds.json").read_text(encoding="utf-8"))["cities"]
+SEEDS = evaluation_cities()
 NOW = datetime(2026, 11, 22, 19, 30, tzinfo=UTC)
 SIZES = CitySizes(
     containers=100, traffic_counters=1, bridges=25, transformers=1, container_days=45, traffic_days=0.1, bridge_days=0.1, transformer_days=0.1
