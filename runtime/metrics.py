@@ -89,6 +89,12 @@ PLANS_MADE = Counter("stadspuls_plans_made_total", "Plans made, by whether the i
 PLAN_DRAFT_MISSING = Gauge("stadspuls_plan_draft_missing", "1 while a collection day that should have a draft plan has none.")
 PLAN_SECONDS = Histogram("stadspuls_plan_duration_seconds", "Seconds to make one plan.", buckets=(0.5, 1, 2.5, 5, 10, 30, 60, 120))
 
+# Upkeep
+DATABASE_JOBS_FAILED = Gauge(
+    "stadspuls_database_jobs_failed",
+    "Jobs of the database server (rollups, columnstore, retention) whose last run failed: must be 0.",
+)
+
 # Pages and the canary
 HTTP_REQUESTS = Counter("stadspuls_http_requests_total", "HTTP requests, by endpoint and status class.", ["endpoint", "status"])
 HTTP_SECONDS = Histogram("stadspuls_http_duration_seconds", "Seconds to answer an HTTP request.", ["endpoint"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -11,6 +12,18 @@ import asyncpg
 from models.sensor_kinds import SensorKind
 from storage.lifecycle import Lifecycle
 from storage.rollups import Rollup
+
+
+@dataclass(frozen=True, slots=True)
+class FailedJob:
+    """One of the server's own jobs whose last run failed: what it does, on what, and the server's words."""
+
+    procedure: str
+    table: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.procedure} of {self.table}: {self.message}"
 
 
 class Engine(Protocol):
@@ -52,6 +65,11 @@ class Engine(Protocol):
 
     async def maintain(self, connection: asyncpg.Connection, kind: SensorKind, lifecycle: Lifecycle, now: datetime) -> int:
         """Does what the server does not do by itself; returns how many raw readings retention removed. Not in a transaction."""
+        ...
+
+    async def failed_jobs(self, connection: asyncpg.Connection) -> list[FailedJob]:
+        """The server's own jobs whose last run failed. Their failures stand nowhere else but in the server's log, while rollups go stale,
+        chunks stay uncompressed and nothing is removed."""
         ...
 
 

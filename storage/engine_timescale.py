@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 
 from models.sensor_kinds import SensorKind
+from storage.engine import FailedJob
 from storage.lifecycle import CHUNK, Lifecycle
 from storage.retrying import past_setbacks
 from storage.rollups import Rollup, rollup_select, rollups
@@ -104,6 +105,27 @@ class TimescaleEngine:
     async def maintain(self, connection: asyncpg.Connection, kind: SensorKind, lifecycle: Lifecycle, now: datetime) -> int:
         return 0
 
+    async def failed_jobs(self, connection: asyncpg.Connection) -> list[FailedJob]:
+        rows = await connection.fetch(_FAILED_JOBS)
+        return [FailedJob(row["procedure"], row["of_table"], row["message"]) for row in rows]
+
+
+# The server numbers its own housekeeping below 1000. A rollup's job names the hidden table behind the rollup.
+_FAILED_JOBS = """
+    SELECT job.proc_name AS procedure,
+           COALESCE(rollup.view_name, job.hypertable_name, job.proc_name) AS of_table,
+           COALESCE(
+               (SELECT error.err_message FROM timescaledb_information.job_errors AS error
+                WHERE error.job_id = job.job_id ORDER BY error.finish_time DESC LIMIT 1),
+               'the server keeps no message') AS message
+    FROM timescaledb_information.jobs AS job
+    JOIN timescaledb_information.job_stats AS stats USING (job_id)
+    LEFT JOIN timescaledb_information.continuous_aggregates AS rollup
+      ON rollup.materialization_hypertable_schema = job.hypertable_schema
+     AND rollup.materialization_hypertable_name = job.hypertable_name
+    WHERE job.job_id >= 1000 AND stats.last_run_status = 'Failed'
+    ORDER BY job.job_id
+"""
 
 # The status of a chunk is a set of bits: 1 compressed, 2 with segments out of order, 8 with rows beside the segments.
 _PARTLY_COMPRESSED = """

@@ -11,17 +11,18 @@ from functools import partial
 import asyncpg
 
 from models.sensor_kinds import SENSOR_KINDS, SensorKind
-from storage.engine import detect_engine
+from storage.engine import FailedJob, detect_engine
 from storage.lifecycle import Lifecycle
 from storage.retrying import past_setbacks
 
 
 @dataclass
 class MaintenanceReport:
-    """Rows removed, per table."""
+    """Rows removed, per table; the server's own jobs that failed."""
 
     engine: str
     removed: dict[str, int] = field(default_factory=dict)
+    failed_jobs: list[FailedJob] = field(default_factory=list)
 
 
 async def maintain(
@@ -41,6 +42,7 @@ async def maintain(
         delete = f"DELETE FROM {kept.table} WHERE {kept.age_column} < ($1::timestamptz) AND {kept.condition}"
         done = await past_setbacks(partial(connection.execute, delete, now - kept.keep))
         report.removed[kept.table] = int(done.removeprefix("DELETE "))
+    report.failed_jobs = await engine.failed_jobs(connection)
     return report
 
 

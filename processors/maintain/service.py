@@ -12,7 +12,7 @@ import contextlib
 from pydantic import Field
 
 from models.domain.failures import TransientError
-from runtime import logs
+from runtime import logs, metrics
 from runtime.postgres import connected
 from runtime.service import ServiceContext
 from runtime.settings import DatabaseSettings, Settings, StorageSettings
@@ -55,3 +55,6 @@ async def maintain_once(context: ServiceContext) -> None:
         report = await maintain(connection, now=context.wall.now(), lifecycle=lifecycle)
     removed = {table: rows for table, rows in report.removed.items() if rows}
     logs.get_logger().info("maintained", engine=report.engine, removed=removed)
+    metrics.DATABASE_JOBS_FAILED.set(len(report.failed_jobs))
+    for job in report.failed_jobs:
+        logs.get_logger().error("database_job_failed", procedure=job.procedure, table=job.table, reason=job.message)

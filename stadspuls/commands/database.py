@@ -68,6 +68,7 @@ async def _maintain(every_s: float) -> None:
 
 
 async def _maintain_once() -> None:
+    from models.domain.failures import UserError
     from runtime.clock import SystemClock
     from runtime.postgres import connected
     from runtime.settings import DatabaseSettings, StorageSettings, load
@@ -85,3 +86,9 @@ async def _maintain_once() -> None:
         report = await maintain_storage(connection, now=SystemClock().now(), lifecycle=lifecycle)
     removed = ", ".join(f"{rows} of {table}" for table, rows in report.removed.items() if rows)
     typer.echo(f"removed {removed or 'nothing'}" + ("" if report.engine == "timescale" else "; rollups are up to date"))
+    if report.failed_jobs:
+        raise UserError(
+            f"{len(report.failed_jobs)} of TimescaleDB's own jobs failed when they last ran, so rollups, columnstore and retention fall behind: "
+            + "; ".join(str(job) for job in report.failed_jobs)
+            + ". If all say the same, the extension does not fit this PostgreSQL's minor version: install a matching pair"
+        )

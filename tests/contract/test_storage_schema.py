@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Annotated
 
 import asyncpg
@@ -20,6 +21,7 @@ from models.sensor_kinds.kind import SensorKind
 from runtime.postgres import connected
 from runtime.settings import DatabaseSettings
 from storage.lifecycle import lifecycle_of
+from storage.maintenance import maintain
 from storage.migrations import MIGRATIONS, SCHEMA_VERSION, Migration
 from storage.readings import append_readings, latest_readings
 from storage.rollups import rollup_columns, rollups
@@ -249,3 +251,16 @@ async def test_the_servers_jobs_run(connection: asyncpg.Connection) -> None:
             if all(row["last_run_status"] == "Success" for row in rows):
                 return
             await asyncio.sleep(0.5)
+
+
+@pytest.mark.parametrize("engine", ["timescale"], indirect=True)
+async def test_a_job_of_the_server_that_fails_is_told_by_maintenance(connection: asyncpg.Connection) -> None:
+    await migrate(connection, timezone=TIMEZONE, kinds=(LEVEL,))
+    await connection.execute(
+        "CREATE PROCEDURE broken_job(job_id int, config jsonb) LANGUAGE plpgsql AS $$ BEGIN RAISE 'the job cannot run'; END $$"
+    )
+    await connection.execute("SELECT add_job('broken_job', '1 hour')")
+    async with asyncio.timeout(60):
+        while not (told := (await maintain(connection, now=datetime.now(UTC), kinds=(LEVEL,))).failed_jobs):  # noqa: ASYNC110  # the server announces no run
+            await asyncio.sleep(0.5)
+    assert [str(job) for job in told] == ["broken_job of broken_job: the job cannot run"]

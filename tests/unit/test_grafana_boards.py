@@ -119,6 +119,57 @@ def test_forecast_alerts_fire_when_coverage_leaves_its_limits_or_a_baseline_wins
     assert found.returncode == 0, found.stdout + found.stderr
 
 
+def test_operations_alerts_fire_for_what_stands_still_and_not_for_what_works(tmp_path: Path) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed (Debian package prometheus)")
+    for name, text in prometheus_server.rule_files().items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    told = {
+        'stadspuls_accounting_imbalance{ledger="readings",instance="works"}': "0x30",
+        'stadspuls_accounting_imbalance{ledger="readings",instance="misses"}': "-3x30",
+        'stadspuls_canary_sent_total{instance="works"}': "0+12x30",
+        'stadspuls_canary_seen_total{instance="works"}': "0+12x30",
+        'stadspuls_canary_sent_total{instance="misses"}': "0+12x30",
+        'stadspuls_canary_seen_total{instance="misses"}': "5x30",
+        'stadspuls_mqtt_broker_dropped{instance="works"}': "7x30",
+        'stadspuls_mqtt_broker_dropped{instance="misses"}': "7+1x30",
+        'stadspuls_database_jobs_failed{instance="works"}': "0x150",
+        'stadspuls_database_jobs_failed{instance="misses"}': "30x150",
+        'stadspuls_plan_draft_missing{instance="works"}': "0x30",
+        'stadspuls_plan_draft_missing{instance="misses"}': "1x30",
+    }
+    at = {
+        "AccountingImbalance": "20m",
+        "CanaryMissing": "20m",
+        "BrokerDropped": "20m",
+        "DatabaseJobsFail": "2h",
+        "DraftPlanMissing": "20m",
+    }
+    tests = {
+        "rule_files": [str(path) for path in tmp_path.iterdir()],
+        "evaluation_interval": "1m",
+        "tests": [
+            {
+                "interval": "1m",
+                "input_series": [{"series": series, "values": values} for series, values in told.items()],
+                "promql_expr_test": [
+                    {
+                        "expr": f'count by (instance) (ALERTS{{alertname="{alert}",alertstate="firing"}})',
+                        "eval_time": moment,
+                        "exp_samples": [{"labels": '{instance="misses"}', "value": 1}],
+                    }
+                    for alert, moment in at.items()
+                ],
+            }
+        ],
+    }
+    file = tmp_path / "tests.json"
+    file.write_text(json.dumps(tests), encoding="utf-8")
+    found = subprocess.run([promtool, "test", "rules", str(file)], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout + found.stderr
+
+
 def _names(item: MetricWrapperBase) -> set[str]:
     described = next(iter(item.describe()))
     endings = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}.get(described.type, [""])
