@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.responses import FileResponse
 from fastapi.staticfiles import StaticFiles
 
-from api import containers, crew, forecast_scores, health, map_features, plan_days, plans, problems, things
+from api import containers, crew, forecast_scores, health, map_features, plan_days, plans, problems, shadow, things
 from api.dependencies import Backend
 from models.domain.failures import StadspulsError
 
@@ -30,7 +30,7 @@ def make_application(backend: Backend) -> FastAPI:
     )
     application.state.backend = backend
     problems.install(application)
-    for part in (health, things, containers, forecast_scores, plan_days, plans, crew, map_features):
+    for part in (health, things, containers, forecast_scores, plan_days, plans, shadow, crew, map_features):
         application.include_router(part.router, prefix="/v1")
     application.mount("/assets/leaflet", StaticFiles(directory=_leaflet_files()), name="leaflet")
     application.mount("/assets", StaticFiles(directory=PAGE), name="assets")

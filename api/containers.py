@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel
 
-from api.dependencies import BackendOf
+from api.dependencies import Backend, BackendOf
 from models.domain.forecast import InflowForecast
 from models.fill_forecast.evidence import explained
 from models.fill_forecast.overlay import TimeToLevel, level_quantiles, time_to_level
@@ -112,7 +112,7 @@ async def forecast(
     """The current forecast: level quantiles over the coming days and when 80 % and full are reached."""
     async with backend.connection() as connection:
         stored = await current_forecast(connection, container_id)
-        planned = await _planned_collections(connection, container_id, backend.city.zone) if with_plan else []
+        planned = await _planned_collections(connection, container_id, backend) if with_plan else []
     if stored is None:
         raise HTTPException(404, f"There is no forecast for {container_id!r}: no such container, or no readings of it yet.")
     given = collected_at or []
@@ -171,7 +171,7 @@ async def explanation(backend: BackendOf, container_id: str) -> ForecastExplanat
     """What the current forecast of a container rests on, as data and as one sentence."""
     async with backend.connection() as connection:
         stored = await current_forecast(connection, container_id)
-        planned = await _planned_collections(connection, container_id, backend.city.zone)
+        planned = await _planned_collections(connection, container_id, backend)
     if stored is None:
         raise HTTPException(404, f"There is no forecast for {container_id!r}: no such container, or no readings of it yet.")
     coming = sorted(moment for moment in planned if moment > stored.cutoff)
@@ -201,12 +201,13 @@ def _explanation(stored: InflowForecast, collections: list[datetime], zone: Zone
     return explained(stored, planned, f"{planned.astimezone(zone):%a %d %b %H:%M}" if planned else "")
 
 
-async def _planned_collections(connection: Any, container_id: str, zone: ZoneInfo) -> list[datetime]:
-    """When the newest plan has a truck at this container."""
+async def _planned_collections(connection: Any, container_id: str, backend: Backend) -> list[datetime]:
+    """When the newest plan has a truck at this container; in shadow mode, when its fixed route has."""
     plan_date = await newest_plan_date(connection)
     plans = await plans_of(connection, plan_date) if plan_date else []
-    visits = [visit for plan in plans for route in plan.routes for visit in route.visits if container_id in visit.container_ids]
-    return [_moment(plan_date, visit.arrival_s, zone) for visit in visits if plan_date]
+    routes = [route for plan in plans for route in (plan.fixed_routes if backend.plan.plan_shadow else plan.routes)]
+    visits = [visit for route in routes for visit in route.visits if container_id in visit.container_ids]
+    return [_moment(plan_date, visit.arrival_s, backend.city.zone) for visit in visits if plan_date]
 
 
 def _moment(day: date, seconds: int, zone: ZoneInfo) -> datetime:

@@ -53,7 +53,8 @@ async def handed_out(
     """The handout of a day and its tours by truck; before the hour to release, the draft's tours, and the sentence says that they are
     a draft."""
     changes = await state_changes(connection, plan_date)
-    given = handout(changes, now, moment_of(plan_date, settings.plan_release_by, zone), plan_date)
+    limit = moment_of(plan_date, settings.plan_release_by, zone)
+    given = handout(changes, now, limit, plan_date, shadow=settings.plan_shadow)
     plans = await handed_out_plans(connection, given, plan_date)
     places = await _places(connection)
     if given.what is HandedOut.FIXED_SCHEDULE and not any(plan.fixed_routes for plan in plans):

@@ -17,11 +17,14 @@ from api.crew_links import crew_token
 from api.dependencies import Backend, BackendOf, PlannerRole
 from api.first_view import FirstView, first_view
 from api.handed_out import HandedTour, handed_out
+from models.domain.district_standing import HeldBy
+from models.domain.held_words import held_sentence
+from models.domain.plan import CollectionPlan
 from models.domain.plan_day import DayEvent, DayEventKind, DayState, StateChange, Wish, WishKind, handout, moment_of, state_of
 from models.domain.registry import Identifier
 from storage.crew_reports import reports_of
 from storage.plan_days import append_event, append_state, close_day, events_of, release_day, state_changes, wishes_of
-from storage.plans import plan_request, request_plan
+from storage.plans import plan_request, plans_of, request_plan
 
 router = APIRouter(tags=["the planner's day"])
 
@@ -40,8 +43,18 @@ class ReportView(BaseModel):
     order: tuple[str, ...]
 
 
+class HeldView(BaseModel):
+    """A district whose fixed route is driven: in shadow mode, for missing data or for overflow; `sentence` has the figures."""
+
+    district: str
+    by: HeldBy
+    since: date | None
+    planned_again_from: date | None
+    sentence: str
+
+
 class DayView(BaseModel):
-    """How far a day is, what crews get and why, and what planners and crews said about it."""
+    """How far a day is, what crews get and why, which districts follow their fixed routes, and what planners and crews said about it."""
 
     plan_date: date
     state: DayState | None
@@ -49,6 +62,7 @@ class DayView(BaseModel):
     sentence: str
     release_by: datetime
     changes: list[StateChange]
+    held: list[HeldView]
     wishes: list[Wish]
     events: list[DayEvent]
     reports: list[ReportView]
@@ -64,7 +78,7 @@ async def day(backend: BackendOf, plan_date: PlanDate) -> DayView:
 async def _day_view(backend: Backend, connection: Any, plan_date: date) -> DayView:
     changes = await state_changes(connection, plan_date)
     release_by = moment_of(plan_date, backend.plan.plan_release_by, backend.city.zone)
-    given = handout(changes, backend.now(), release_by, plan_date)
+    given = handout(changes, backend.now(), release_by, plan_date, shadow=backend.plan.plan_shadow)
     return DayView(
         plan_date=plan_date,
         state=state_of(changes),
@@ -72,6 +86,7 @@ async def _day_view(backend: Backend, connection: Any, plan_date: date) -> DayVi
         sentence=given.sentence,
         release_by=release_by,
         changes=changes,
+        held=_held(await plans_of(connection, plan_date), backend),
         wishes=await wishes_of(connection, plan_date),
         events=await events_of(connection, plan_date),
         reports=[
@@ -87,6 +102,20 @@ async def _day_view(backend: Backend, connection: Any, plan_date: date) -> DayVi
             for stored in await reports_of(connection, plan_date)
         ],
     )
+
+
+def _held(plans: list[CollectionPlan], backend: Backend) -> list[HeldView]:
+    found = {item.district: item for plan in plans for item in plan.held}
+    return [
+        HeldView(
+            district=name,
+            by=item.by,
+            since=item.since,
+            planned_again_from=item.planned_again_from,
+            sentence=held_sentence(item, backend.plan.plan_language),
+        )
+        for name, item in sorted(found.items())
+    ]
 
 
 @router.get("/plans/{planDate}/first-view")
@@ -108,7 +137,9 @@ async def release(backend: BackendOf, role: PlannerRole, plan_date: PlanDate, bo
     limit = moment_of(plan_date, backend.plan.plan_release_by, backend.city.zone)
     late = body.late if body else False
     async with backend.connection() as connection:
-        await release_day(connection, plan_date, role=role, now=backend.now(), release_by=limit, late=late)
+        await release_day(
+            connection, plan_date, role=role, now=backend.now(), release_by=limit, late=late, shadow=backend.plan.plan_shadow
+        )
         return await _day_view(backend, connection, plan_date)
 
 
@@ -125,7 +156,8 @@ async def close(backend: BackendOf, role: PlannerRole, plan_date: PlanDate) -> D
     """Close a driven day with what its crews said."""
     limit = moment_of(plan_date, backend.plan.plan_release_by, backend.city.zone)
     async with backend.connection() as connection:
-        await close_day(connection, plan_date, role=role, now=backend.now(), release_by=limit)
+        shadow = backend.plan.plan_shadow
+        await close_day(connection, plan_date, role=role, now=backend.now(), release_by=limit, shadow=shadow)
         return await _day_view(backend, connection, plan_date)
 
 

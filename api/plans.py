@@ -36,6 +36,7 @@ class PlanView(BaseModel):
     decisions: list[ContainerDecision]
     fixed_schedule: CostedSchedule | None
     check_failures: list[str]
+    verdict: str
 
 
 class DayPlan(BaseModel):
@@ -96,6 +97,7 @@ def _view(plan: CollectionPlan) -> PlanView:
         decisions=list(plan.decisions),
         fixed_schedule=plan.fixed_schedule,
         check_failures=list(plan.check_failures),
+        verdict=plan.verdict,
     )
 
 

@@ -87,6 +87,7 @@ FORECAST_CASES = Gauge("stadspuls_forecast_cases", "Cases that coverage and pinb
 HINTS_COALESCED = Counter("stadspuls_hints_coalesced_total", "Hints that needed no forecast of their own.")
 PLANS_MADE = Counter("stadspuls_plans_made_total", "Plans made, by whether the independent check passed.", ["check"])
 PLAN_DRAFT_MISSING = Gauge("stadspuls_plan_draft_missing", "1 while a collection day that should have a draft plan has none.")
+PLAN_DISTRICTS_FALLEN_BACK = Gauge("stadspuls_plan_districts_fallen_back", "Districts that are back on their fixed routes.")
 PLAN_SECONDS = Histogram("stadspuls_plan_duration_seconds", "Seconds to make one plan.", buckets=(0.5, 1, 2.5, 5, 10, 30, 60, 120))
 
 # Upkeep

@@ -224,6 +224,40 @@ class PlanSettings(Settings):
         30, gt=0, description="A road closed on a bridge for longer than this is out of service, not an opening for ships"
     )
     plan_poll_seconds: float = Field(5, gt=0, description="How often the service looks for requests and for the day's plan")
+    plan_shadow: bool = Field(
+        False, description="Shadow mode: plans are made and scored every day and never handed out; the fixed schedule is driven"
+    )
+    plan_shadow_districts: str = Field(
+        "", description="Districts in shadow mode while the others are driven by plan, like Haven|Centrum"
+    )
+    plan_fallback_data_share: float = Field(
+        0.5,
+        gt=0,
+        le=1,
+        description="A district with more than this share of containers without usable data goes back to its fixed route",
+    )
+    plan_fallback_data_back_share: float = Field(
+        0.3, ge=0, le=1, description="It is planned again at this share of containers without usable data, or less"
+    )
+    plan_fallback_overflow_factor: float = Field(
+        1.5, ge=1, description="It also goes back when it overflows this many times as much under plans as under its fixed route"
+    )
+    plan_fallback_overflow_back_factor: float = Field(
+        1.1, ge=1, description="It is planned again once it overflows no more than this many times as much"
+    )
+    plan_fallback_overflow_margin_h: float = Field(
+        0.25, ge=0, description="Container-hours of overflow per container and day that both factors leave free"
+    )
+    plan_fallback_overflow_days: int = Field(7, ge=1, le=28, description="So many last days count for a district's overflow")
+    plan_fallback_baseline_days: int = Field(
+        7, ge=1, le=56, description="Without so many scored days under the fixed route overflow sends no district back"
+    )
+    plan_fallback_least_days: int = Field(7, ge=1, le=56, description="Days for which a district stays on its fixed route at least")
+
+    @property
+    def shadow_districts(self) -> frozenset[str]:
+        """The single districts in shadow mode."""
+        return frozenset(name.strip() for name in self.plan_shadow_districts.split("|") if name.strip())
 
 
 class WhatIfSettings(Settings):

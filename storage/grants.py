@@ -47,6 +47,9 @@ _TABLES: dict[str, dict[str, str]] = {
         "plan_wish": _CHANGE,
         "plan_day_event": _APPEND,
         "disrupted_day": _CHANGE,
+        "shadow_visit": _REPLACE,
+        "district_day": _CHANGE,
+        "district_fallback": _CHANGE,
     },
     "api": {
         "plan_request": _APPEND,

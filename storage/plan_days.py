@@ -69,10 +69,21 @@ async def _insert_state(connection: asyncpg.Connection, change: StateChange) -> 
 
 
 async def release_day(
-    connection: asyncpg.Connection, plan_date: date, *, role: str, now: datetime, release_by: datetime, late: bool = False
+    connection: asyncpg.Connection,
+    plan_date: date,
+    *,
+    role: str,
+    now: datetime,
+    release_by: datetime,
+    late: bool = False,
+    shadow: bool = False,
 ) -> StateChange:
     """Releases the newest plans of a day: they are what crews get. Raises `UserError` without a plan, for one that failed the check,
-    and once the fixed schedule is handed out, unless it is to be taken back (`late`)."""
+    once the fixed schedule is handed out, unless it is to be taken back (`late`), and always in shadow mode."""
+    if shadow:
+        raise UserError(
+            f"the city is in shadow mode (STADSPULS_PLAN_SHADOW): the plans of {plan_date.isoformat()} are scored and never handed out"
+        )
     plans = await plans_of(connection, plan_date)
     if not plans:
         raise UserError(f"there is no plan for {plan_date.isoformat()} to release: make one with stadspuls plan --date {plan_date}")
@@ -109,10 +120,10 @@ async def handed_out_plans(connection: asyncpg.Connection, given: Handout, plan_
 
 
 async def close_day(
-    connection: asyncpg.Connection, plan_date: date, *, role: str, now: datetime, release_by: datetime
+    connection: asyncpg.Connection, plan_date: date, *, role: str, now: datetime, release_by: datetime, shadow: bool = False
 ) -> StateChange:
     """Closes a driven day with what came of it."""
-    given = handout(await state_changes(connection, plan_date), now, release_by, plan_date)
+    given = handout(await state_changes(connection, plan_date), now, release_by, plan_date, shadow=shadow)
     plans = await handed_out_plans(connection, given, plan_date)
     fixed = given.what is not HandedOut.PLAN
     routes = [route for plan in plans for route in (plan.fixed_routes if fixed else plan.routes)]

@@ -14,7 +14,7 @@ from typing import Any
 import asyncpg
 import orjson
 
-from models.domain.plan import CollectionPlan, ContainerDecision
+from models.domain.plan import SHADOW, CollectionPlan, ContainerDecision
 
 _DECISION = tuple(name for name in ContainerDecision.model_fields if name != "figures")
 """The columns of a decision; its further figures stand in the plan's document."""
@@ -24,7 +24,7 @@ async def save_plan(connection: asyncpg.Connection, plan: CollectionPlan, inputs
     """Saves a plan as the next revision of its (date, district, fraction) and returns that revision; the plan's own is ignored.
 
     `inputs` maps a name (features, matrix, registry version, package versions …) to what JSON can hold. Two planners of the same
-    plan wait for each other. The outbox gets a row in the same transaction.
+    plan wait for each other. The outbox gets a row in the same transaction, but for a plan of shadow mode: that is nobody's to drive.
     """
     async with connection.transaction():
         key = (plan.plan_date, plan.district, plan.fraction)
@@ -35,11 +35,12 @@ async def save_plan(connection: asyncpg.Connection, plan: CollectionPlan, inputs
         saved = plan.model_copy(update={"revision": revision})
         await _insert_plan(connection, saved)
         await _insert_inputs(connection, (*key, revision), inputs)
-        await connection.execute(
-            "INSERT INTO outbox (channel, key, payload) VALUES ('plans', $1, $2)",
-            f"{plan.plan_date.isoformat()}/{plan.district}/{plan.fraction}/{revision}",
-            saved.model_dump_json(),
-        )
+        if plan.district != SHADOW:
+            await connection.execute(
+                "INSERT INTO outbox (channel, key, payload) VALUES ('plans', $1, $2)",
+                f"{plan.plan_date.isoformat()}/{plan.district}/{plan.fraction}/{revision}",
+                saved.model_dump_json(),
+            )
     return revision
 
 
@@ -98,13 +99,24 @@ async def _insert_inputs(connection: asyncpg.Connection, key: tuple[date, str, s
 
 
 async def plans_of(connection: asyncpg.Connection, plan_date: date) -> list[CollectionPlan]:
-    """The newest revision of each plan of a day, by district and fraction."""
+    """The newest revision of each plan of a day, by district and fraction; none of shadow mode."""
+    return await _newest(connection, plan_date, "district <> $2")
+
+
+async def shadow_plans_of(connection: asyncpg.Connection, plan_date: date) -> list[CollectionPlan]:
+    """The newest revision of each plan of shadow mode of a day, by fraction."""
+    return await _newest(connection, plan_date, "district = $2")
+
+
+async def _newest(connection: asyncpg.Connection, plan_date: date, condition: str) -> list[CollectionPlan]:
+    """`condition` compares the district with shadow mode's."""
     rows = await connection.fetch(
-        """
-        SELECT DISTINCT ON (district, fraction) document FROM plan WHERE plan_date = $1
+        f"""
+        SELECT DISTINCT ON (district, fraction) document FROM plan WHERE plan_date = $1 AND {condition}
         ORDER BY district, fraction, revision DESC
         """,
         plan_date,
+        SHADOW,
     )
     return [CollectionPlan.model_validate_json(row["document"]) for row in rows]
 
@@ -144,21 +156,23 @@ async def plan_inputs(
 
 
 async def has_plans(connection: asyncpg.Connection, plan_date: date) -> bool:
-    """Whether a day has any plan."""
-    found: bool = await connection.fetchval("SELECT EXISTS (SELECT FROM plan WHERE plan_date = $1)", plan_date)
+    """Whether a day has any plan to drive."""
+    found: bool = await connection.fetchval(
+        "SELECT EXISTS (SELECT FROM plan WHERE plan_date = $1 AND district <> $2)", plan_date, SHADOW
+    )
     return found
 
 
 async def newest_plan_date(connection: asyncpg.Connection) -> date | None:
-    """The latest day that has a plan, or None."""
-    found: date | None = await connection.fetchval("SELECT max(plan_date) FROM plan")
+    """The latest day that has a plan to drive, or None."""
+    found: date | None = await connection.fetchval("SELECT max(plan_date) FROM plan WHERE district <> $1", SHADOW)
     return found
 
 
 async def previous_plan_date(connection: asyncpg.Connection, before: date) -> date | None:
     """The latest day before another that has a plan with a tour, or None."""
     found: date | None = await connection.fetchval(
-        "SELECT max(plan_date) FROM plan WHERE plan_date < $1 AND stop_count > 0", before
+        "SELECT max(plan_date) FROM plan WHERE plan_date < $1 AND stop_count > 0 AND district <> $2", before, SHADOW
     )
     return found
 

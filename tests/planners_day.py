@@ -55,10 +55,10 @@ def planners_city(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Day:
     """The planner service and the API over one database, and the clock that both look at."""
 
-    def __init__(self, pool: asyncpg.Pool, clock: ManualClock) -> None:
+    def __init__(self, pool: asyncpg.Pool, clock: ManualClock, **settings: Any) -> None:
         self.pool = pool
         self.clock = clock
-        self.settings = PlanSettings(plan_iterations=30)
+        self.settings = PlanSettings(**({"plan_iterations": 30} | settings))
         self.planner = Planner(pool, self.settings, CitySettings(), clock)
         self.service = PlanService(ServiceContext("plan", asyncio.Event(), clock), pool, self.planner)
         access = AccessSettings(api_planner_token=SecretStr("the planner's token"), crew_link_key=SecretStr(KEY))

@@ -58,12 +58,12 @@ async function refreshDay(date) {
   const state = await ask(`/v1/plans/${date}/day`);
   // What to look at first changes with the plans and with what happened only.
   const basis = JSON.stringify([date, view.plan?.revisions, state?.events.length]);
-  if (basis !== view.basis) { view.first = await ask(`/v1/plans/${date}/first-view`); view.basis = basis; }
-  const first = view.first;
+  if (basis !== view.basis) { [view.first, view.shadow] = await Promise.all([ask(`/v1/plans/${date}/first-view`), ask("/v1/shadow?days=28")]); view.basis = basis; }
+  const { first, shadow } = view;
   element("handout").textContent = state?.state ? state.sentence : "";
   element("handout").className = state?.handed_out ?? "";
-  const drawn = JSON.stringify([state, first, planner() !== ""]);
-  if (drawn !== view.day) { view.day = drawn; element("panel-day").innerHTML = dayPanel(state, first, planner() !== ""); }
+  const drawn = JSON.stringify([state, first, shadow, planner() !== ""]);
+  if (drawn !== view.day) { view.day = drawn; element("panel-day").innerHTML = dayPanel(state, first, shadow, planner() !== ""); }
 }
 
 async function act(path, body) {

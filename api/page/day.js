@@ -1,13 +1,15 @@
 // A planner's day: how far it is, what crews get, what to look at first, and what a planner may do with the token of that role.
 import { day, escape, hours, kilometres, moment } from "./text.js";
 
-export function dayPanel(view, first, signedIn) {
+export function dayPanel(view, first, shadow, signedIn) {
   if (!view) return `<p class="hint">There is no day to look at yet.</p>`;
   return `<h2>${day(view.plan_date)}: ${escape(view.state ?? "no plan yet")}</h2>
     <p class="handout ${escape(view.handed_out)}">${escape(view.sentence)}</p>
     <table>${view.changes.map((step) => `<tr><td>${escape(step.state)}</td><td>${escape(step.role)}</td><td>${moment(step.at)}</td><td>${escape(step.note)}</td></tr>`).join("")}</table>
     <p class="hint">Release by ${moment(view.release_by)}; after that the fixed schedule is handed out.</p>
+    ${view.held.map((item) => `<p class="handout fixed_schedule">${escape(item.sentence)}</p>`).join("")}
     ${signedIn ? actions(view) : signIn()}
+    ${shadow?.comparisons.length ? inShadow(shadow) : ""}
     ${first ? looks(first) : ""}
     ${view.wishes.length ? `<h2>Asked for</h2><table>${view.wishes.map((wish) => `<tr><td>${escape(wish.kind)}</td><td>${escape(wish.container_id)} ${escape(wish.truck_id ?? "")}</td><td class="number">${signed(wish.price_m / 1000, 1)} km</td><td class="number">€ ${signed(wish.price_cost, 2)}</td></tr>`).join("")}</table>` : ""}
     ${view.events.length ? `<h2>What happened</h2><table>${view.events.map((event) => `<tr><td>${moment(event.at)}</td><td>${escape(event.kind.replace("_", " "))} ${escape(event.subject)}</td><td>${escape(event.note)}</td></tr>`).join("")}</table>` : ""}
@@ -30,6 +32,16 @@ function looks(first) {
     <table>${first.doubtful.slice(0, 15).map((item) => `<tr class="row" tabindex="0" data-thing="${escape(item.container_id)}"><td>${item.collected ? "✔" : "–"} ${escape(item.container_id)}</td><td>${escape(item.reason)}</td></tr>`).join("")}</table>
     <h2>Trucks that are missing: ${first.missing_trucks.length}</h2>
     <table>${first.missing_trucks.map((item) => `<tr><td>${escape(item.truck_id)}</td><td>${escape(item.why)}</td></tr>`).join("")}</table>`;
+}
+
+// What plans that nobody drove would have come to; a difference whose interval includes zero is not proven.
+function inShadow(shadow) {
+  const figure = (value) => (value == null ? "–" : value.toFixed(1));
+  const line = (m) => `<tr><td>${escape(m.measure)}${m.unit ? ` (${escape(m.unit)})` : ""}</td><td class="number">${figure(m.fixed)}</td><td class="number">${figure(m.plan)}</td><td class="${m.proven ? "" : "hint"}">${escape(m.sentence.split(": ").slice(1).join(": "))}</td></tr>`;
+  const block = (item) => `<details ${item === shadow.comparisons[0] ? "open" : ""}><summary>${item.district === "*" ? "all districts in shadow mode" : escape(item.district)}: ${item.days} days, ${item.weeks} whole weeks</summary>
+    <table><tr><th></th><th class="number">fixed routes</th><th class="number">shadow plan</th><th>a week, plan minus fixed</th></tr>${item.measures.map(line).join("")}</table></details>`;
+  return `<h2>Shadow mode: plans beside the fixed routes</h2>${shadow.comparisons.map(block).join("")}
+    <p class="hint">${day(shadow.first_day)} to ${day(shadow.last_day)}. The shadow plan's levels are estimated from the inflow that was observed.</p>`;
 }
 
 const signIn = () => `<form id="sign-in"><label>Planner's token <input id="planner-token" type="password" autocomplete="off"></label> <button>Sign in</button></form>`;

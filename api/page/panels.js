@@ -61,7 +61,7 @@ function fractionPart(plan) {
   const tours = plan.routes.map((tour) => `<tr><td><span class="dot" data-colour="${tour.colour ?? "#444"}"></span>${escape(tour.truck_id)}</td>
     <td class="number">${tour.visits.filter((v) => v.kind === "stop").length} stops</td><td class="number">${kilometres(tour.distance_m)}</td>
     <td class="number">${tour.visits.length ? `${clock(tour.visits[0].departure_s)}–${clock(tour.visits.at(-1).arrival_s)}` : ""}</td></tr>`).join("");
-  return `<details><summary>${escape(plan.fraction)}: ${plan.routes.length} tours, ${plan.decisions.filter((d) => d.collected).length} containers</summary><table>${tours}</table></details>`;
+  return `<details><summary>${escape(plan.fraction)}: ${plan.routes.length} tours, ${plan.decisions.filter((d) => d.collected).length} containers</summary><p>${escape(plan.verdict)}</p><table>${tours}</table></details>`;
 }
 
 export function decisionRows(plan, search) {

@@ -121,11 +121,11 @@ WASTE = Board(
               "SELECT plan_date, fraction, revision, truck_count, fixed_truck_count, stop_count, fixed_stop_count, distance_m / 1000.0 AS km, "
               "fixed_distance_m / 1000.0 AS fixed_km, cardinality(check_failures) AS check_failures FROM plan AS newest "
               "WHERE revision = (SELECT max(revision) FROM plan WHERE plan.plan_date = newest.plan_date AND plan.district = newest.district "
-              "AND plan.fraction = newest.fraction) ORDER BY plan_date DESC, fraction LIMIT 50",
+              "AND plan.fraction = newest.fraction) AND district <> '*shadow' ORDER BY plan_date DESC, fraction LIMIT 50",
               "Both costed on the same roads by the same rules.", width=24),
         Panel("Why is a container on the plan?", "table",
               "SELECT plan_date, container_id, collected, rule, level_now, overflow_probability, reason FROM plan_decision "
-              "ORDER BY plan_date DESC, collected DESC, overflow_probability DESC NULLS LAST LIMIT 100",
+              "WHERE district <> '*shadow' ORDER BY plan_date DESC, collected DESC, overflow_probability DESC NULLS LAST LIMIT 100",
               "The newest decisions, most urgent first.", width=24, height=10),
     ),
 )  # fmt: skip

@@ -6,49 +6,18 @@ The same seed means the same arrivals for every policy, so that each seed gives 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
-from scipy.stats import t as student
 
 from experiments.whatif.outcome import Outcome
+from models.paired_difference import Difference, difference
 
-CONFIDENCE = 0.95
 DAYS_OF_WEEK = 7
 REFERENCE = "fixed_tuned"
 """The fixed schedule that plans are held against, in kilometres and in each district."""
 
 Measure = Callable[[Outcome], float]
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """The mean of paired differences with its interval; infinite bounds where there is only one pair."""
-
-    mean: float
-    low: float
-    high: float
-
-    @property
-    def proven(self) -> bool:
-        return self.low > 0 or self.high < 0
-
-    def says(self, unit: str, digits: int = 1) -> str:
-        """ "−16.2 % (−17.0 to −15.4)", or with the words "not proven"."""
-        if not np.isfinite(self.low):
-            return f"{self.mean:+.{digits}f}{unit} (one pair: not proven)"
-        doubt = "" if self.proven else ", not proven"
-        return f"{self.mean:+.{digits}f}{unit} ({self.low:+.{digits}f} to {self.high:+.{digits}f}{doubt})"
-
-
-def difference(values: Sequence[float]) -> Difference:
-    """The interval of a mean of paired differences."""
-    array = np.array(values, dtype=float)
-    mean = float(array.mean())
-    if len(array) < 2:
-        return Difference(mean, -np.inf, np.inf)
-    half = float(student.ppf(0.5 + CONFIDENCE / 2, len(array) - 1) * array.std(ddof=1) / len(array) ** 0.5)
-    return Difference(mean, mean - half, mean + half)
 
 
 def paired(outcomes: Sequence[Outcome], policy: str, other: str, measure: Measure, *, percent: bool = False) -> Difference:

@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.whatif.comparison import REFERENCE, Difference, mean, of_policy, paired, recommended
+from experiments.whatif.comparison import REFERENCE, mean, of_policy, paired, recommended
 from experiments.whatif.outcome import Outcome
 from experiments.whatif.policies import POLICIES
+from models.paired_difference import Difference
 from runtime.settings import WhatIfSettings
 
 

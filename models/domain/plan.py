@@ -5,8 +5,13 @@ from __future__ import annotations
 from datetime import date
 from enum import StrEnum
 
+from models.domain.district_standing import HeldDistrict
 from models.domain.reading import UtcDatetime
 from models.domain.registry import DomainType
+
+WHOLE_CITY = "*"
+SHADOW = "*shadow"
+"""Stands where a plan's district stands: a plan of shadow mode, which is scored and never handed out."""
 
 
 class VisitKind(StrEnum):
@@ -59,6 +64,10 @@ class Unusable(StrEnum):
     STALE = "stale"
     BEGINS_LATER = "begins_later"
     TOO_SHORT = "too_short"
+    SHADOW = "shadow"
+    """Its district is in shadow mode."""
+    FALLEN_BACK = "fallen_back"
+    """Its district is back on its fixed route."""
 
 
 class DecisionFigures(DomainType):
@@ -135,6 +144,10 @@ class CollectionPlan(DomainType):
     """What the fixed schedule drives that day: handed out when nobody releases the plan."""
     kept_fixed: bool = False
     """The fixed schedule was better and is this plan."""
+    held: tuple[HeldDistrict, ...] = ()
+    """Districts whose fixed routes are driven that day, and why."""
+    shadow_districts: tuple[str, ...] = ()
+    """On a plan of shadow mode: the districts that are compared."""
 
     @property
     def distance_m(self) -> int:

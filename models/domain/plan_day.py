@@ -85,12 +85,16 @@ class Handout:
     sentence: str
 
 
-def handout(changes: Sequence[StateChange], now: datetime, release_by: datetime, day: date) -> Handout:
-    """What crews get at a moment: the last release, or the fixed schedule once the time to release has passed."""
+def handout(changes: Sequence[StateChange], now: datetime, release_by: datetime, day: date, *, shadow: bool = False) -> Handout:
+    """What crews get at a moment: the last release, or the fixed schedule once the time to release has passed; in shadow mode from the
+    beginning."""
     released = [item for item in changes if item.state is DayState.RELEASED]
     if released:
         last = released[-1]
         return Handout(HandedOut.PLAN, dict(last.revisions), f"The plan of {day.isoformat()} is released and handed out.")
+    if shadow:
+        sentence = f"Shadow mode: the fixed schedule is handed out for {day.isoformat()}, and the plan is scored against it."
+        return Handout(HandedOut.FIXED_SCHEDULE, {}, sentence)
     if now >= release_by:
         missing = "no plan was released in time" if changes else "there is no plan"
         return Handout(HandedOut.FIXED_SCHEDULE, {}, f"The fixed schedule is handed out for {day.isoformat()}: {missing}.")

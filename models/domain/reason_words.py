@@ -55,6 +55,7 @@ _TEXTS: dict[Language, dict[str, str]] = {
         "turn_off": "Below a chance of {turn} it would have waited.",
         "turn_passing": "Had no truck passed, it would have waited.",
         "turn_data": "A level younger than {hours} hours would have decided instead.",
+        "turn_held": "Once its district is planned again, its level decides.",
         "turn_room": "Another truck, or room on one, would have changed that.",
         "turn_wish_on": "Unasked it would have been collected all the same.",
         "turn_wish_off": "Unasked it would have waited.",
@@ -63,6 +64,8 @@ _TEXTS: dict[Language, dict[str, str]] = {
         Unusable.STALE: "its last level is older than {hours} hours",
         Unusable.BEGINS_LATER: "its forecast begins after the planned day",
         Unusable.TOO_SHORT: "its forecast does not reach the next chance",
+        Unusable.SHADOW: "{district} is in shadow mode",
+        Unusable.FALLEN_BACK: "{district} is back on its fixed route",
     },
     "nl": {
         "required": "Moet mee: {level}, {risk}; de grens is {limit}. {detour}",
@@ -99,6 +102,7 @@ _TEXTS: dict[Language, dict[str, str]] = {
         "turn_off": "Onder een kans van {turn} had hij gewacht.",
         "turn_passing": "Was er geen wagen langsgekomen, dan had hij gewacht.",
         "turn_data": "Een niveau jonger dan {hours} uur had beslist.",
+        "turn_held": "Zodra de wijk weer gepland wordt, beslist zijn niveau.",
         "turn_room": "Nog een wagen, of ruimte op een wagen, had dat veranderd.",
         "turn_wish_on": "Zonder die vraag was hij ook meegenomen.",
         "turn_wish_off": "Zonder die vraag had hij gewacht.",
@@ -107,9 +111,13 @@ _TEXTS: dict[Language, dict[str, str]] = {
         Unusable.STALE: "het laatste niveau is ouder dan {hours} uur",
         Unusable.BEGINS_LATER: "de voorspelling begint na de geplande dag",
         Unusable.TOO_SHORT: "de voorspelling reikt niet tot de volgende kans",
+        Unusable.SHADOW: "{district} draait in schaduwmodus",
+        Unusable.FALLEN_BACK: "{district} rijdt weer de vaste route",
     },
 }
 
+HELD = frozenset({Unusable.SHADOW, Unusable.FALLEN_BACK})
+"""The whole district follows its fixed route, whatever the level says."""
 COLLECTING = frozenset({DecisionRule.REQUIRED, DecisionRule.PRIZE, DecisionRule.ON_THE_WAY, DecisionRule.SCHEDULE})
 
 
@@ -120,6 +128,17 @@ def reason(decision: ContainerDecision, language: Language, zone: ZoneInfo) -> s
         return decision.reason
     words = _Words(decision, figures, language, zone)
     return " ".join(part for part in (words.main(), words.bridges(), words.turning()) if part)
+
+
+def number_in_words(value: float, digits: int, language: Language) -> str:
+    """A figure with the language's decimal sign."""
+    text = f"{value:.{digits}f}"
+    return text.replace(".", ",") if language == "nl" else text
+
+
+def day_in_words(day: date, language: Language) -> str:
+    """A day like "Mon 23 Nov" or "ma 23 nov"."""
+    return f"{_DAYS[language][day.weekday()]} {day.day} {_MONTHS[language][day.month - 1]}"
 
 
 class _Words:
@@ -135,6 +154,8 @@ class _Words:
     def main(self) -> str:
         found = self._decision
         name = found.rule.value
+        if found.rule is DecisionRule.SCHEDULE and not found.collected:
+            name = DecisionRule.NO_DATA.value
         if self._figures.unusable is not None and f"{name}_unusable" in self._texts:
             name += "_unusable"
         return self._texts[name].format(
@@ -175,7 +196,7 @@ class _Words:
             DecisionRule.OVERFLOW_FIRST: "turn_rank",
         }.get(rule, "")
         if rule is DecisionRule.SCHEDULE and figures.unusable is not None:
-            name = "turn_data"
+            name = "turn_held" if figures.unusable in HELD else "turn_data"
         if rule in (DecisionRule.PINNED, DecisionRule.FORBIDDEN):
             name = "turn_wish_on" if figures.rule_without_wish in COLLECTING else "turn_wish_off"
         if not name or (name in ("turn_on", "turn_off") and figures.turning_probability is None):
@@ -204,7 +225,9 @@ class _Words:
 
     def _unusable(self) -> str:
         unusable = self._figures.unusable
-        return self._texts[unusable].format(hours=self._hours()) if unusable is not None else ""
+        if unusable is None:
+            return ""
+        return self._texts[unusable].format(hours=self._hours(), district=self._figures.district)
 
     def _next_due(self) -> str:
         due = self._figures.next_due
@@ -226,12 +249,11 @@ class _Words:
         return self._number(euro, 2)
 
     def _number(self, value: float, digits: int) -> str:
-        text = f"{value:.{digits}f}"
-        return text.replace(".", ",") if self._language == "nl" else text
+        return number_in_words(value, digits, self._language)
 
     def _moment(self, at: datetime) -> str:
         local = at.astimezone(self._zone)
         return f"{self._day(local.date())} {local:%H:%M}"
 
     def _day(self, day: date) -> str:
-        return f"{_DAYS[self._language][day.weekday()]} {day.day} {_MONTHS[self._language][day.month - 1]}"
+        return day_in_words(day, self._language)

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from models.domain.district_standing import Standing
 from models.domain.failures import UserError
 from models.domain.forecast import InflowForecast
 from models.domain.plan_day import Wish
 from models.domain.registry import Depot, DisposalSite, FixedCollection, Thing, Truck
 from processors.plan.calendar import chances, collection_weekdays, is_due
 from processors.plan.disruption import Disruption, trucks_left
+from processors.plan.fallback import held_districts, held_to_schedule, with_counts
 from processors.plan.fleet import trucks_by_fraction
 from processors.plan.judgement import Judgement, judge
 from processors.plan.planner import FractionDay
@@ -34,6 +36,8 @@ class CityInputs:
     wishes: tuple[Wish, ...] = ()
     trucks_out: frozenset[str] = frozenset()
     closed_bridges: Mapping[str, datetime] = field(default_factory=dict)
+    standings: tuple[Standing, ...] = ()
+    """How each district stands, to be held to its fixed route or not; none of them is where this is empty."""
 
 
 def fraction_days(
@@ -42,15 +46,19 @@ def fraction_days(
     """One per fraction that has containers, in alphabetical order; on a day without collections no truck drives, unless the day is
     disrupted: then the trucks that are left drive whatever day it is.
 
-    Raises `UserError` when the registry lacks what plans need.
+    Districts that are held to their fixed routes follow the schedule, unless the day is disrupted. Raises `UserError` when the registry lacks
+    what plans need.
     """
     _complete(inputs)
     weekdays = collection_weekdays(settings.plan_weekdays)
     when = chances(day, inputs.trucks, weekdays, zone)
-    judged: dict[str, list[Judgement]] = defaultdict(list)
+    judged: Mapping[str, list[Judgement]] = defaultdict(list)
     for container in sorted(inputs.containers, key=lambda item: item.thing_id):
         if container.fraction is not None:
             judged[container.fraction].append(judge(container, inputs.forecasts.get(container.thing_id), when, settings, now))
+    standings = () if disruption else with_counts(inputs.standings, [item for items in judged.values() for item in items])
+    held = held_districts(standings, day, settings)
+    judged = {fraction: [held_to_schedule(item, held) for item in items] for fraction, items in judged.items()}
     due = {line.container_id for line in inputs.fixed_lines if is_due(line, day)}
     wanted = {fraction: sum(item.load_l for item in items if _wanted(item, due)) for fraction, items in judged.items()}
     fraction_of = {container.thing_id: str(container.fraction) for container in inputs.containers}
@@ -71,6 +79,7 @@ def fraction_days(
             wishes=tuple(wish for wish in inputs.wishes if fraction_of.get(wish.container_id) == fraction),
             closed_bridges=tuple(sorted(inputs.closed_bridges)),
             disruption=disruption,
+            standings=standings,
         )
         for fraction, items in sorted(judged.items())
     ]

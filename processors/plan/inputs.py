@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 import asyncpg
 
+from models.domain.district_standing import Standing
 from models.domain.plan_day import DayEvent, DayEventKind
+from models.domain.registry import Thing
 from processors.plan.city_roads import roads_from_features
 from processors.plan.day import CityInputs
 from processors.plan.lock_file import installed_versions
 from processors.plan.planner import Planned
 from processors.routing.problem_file import problem_to_json
 from processors.routing.roads import RoadMatrix, Roads
+from runtime.settings import PlanSettings
 from storage import registry
 from storage.bridge_closures import closed_bridges
+from storage.district_standings import OverflowWindow, standings
 from storage.forecasts import current_forecasts
 from storage.plan_days import events_of, wishes_of
 
@@ -33,18 +38,19 @@ class City:
 class CityReader:
     """Reads the city; roads are built once per registry version."""
 
-    def __init__(self, bridge_closed_minutes: float = 30.0) -> None:
+    def __init__(self, settings: PlanSettings) -> None:
         self._roads: tuple[int, Roads] | None = None
-        self._bridge_closed_minutes = bridge_closed_minutes
+        self._settings = settings
 
     async def read(self, connection: asyncpg.Connection, day: date | None = None, now: datetime | None = None) -> City:
-        """Registry and current forecasts as of one moment; for a `day` also what planners asked of it and which trucks are out, and
-        with `now` the bridges that are out of service."""
+        """Registry and current forecasts as of one moment; for a `day` also what planners asked of it, which trucks are out and
+        how districts stand, and with `now` the bridges that are out of service."""
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             number = await registry.registry_version(connection)
             events = await events_of(connection, day) if day else []
+            containers = await registry.things(connection, "container")
             inputs = CityInputs(
-                containers=tuple(await registry.things(connection, "container")),
+                containers=tuple(containers),
                 forecasts={item.container_id: item for item in await current_forecasts(connection)},
                 depots=tuple(await registry.depots(connection)),
                 disposal_sites=tuple(await registry.disposal_sites(connection)),
@@ -52,11 +58,18 @@ class CityReader:
                 fixed_lines=tuple(await registry.fixed_collections(connection)),
                 wishes=tuple(await wishes_of(connection, day)) if day else (),
                 trucks_out=trucks_out(events),
-                closed_bridges=await closed_bridges(connection, now, self._bridge_closed_minutes) if now else {},
+                closed_bridges=await closed_bridges(connection, now, self._settings.plan_bridge_closed_minutes) if now else {},
+                standings=await self._standings(connection, day, containers) if day else (),
             )
             if self._roads is None or self._roads[0] != number:
                 self._roads = (number, roads_from_features(await registry.map_features(connection, "street")))
         return City(inputs, self._roads[1], number)
+
+    async def _standings(self, connection: asyncpg.Connection, day: date, containers: Sequence[Thing]) -> tuple[Standing, ...]:
+        settings = self._settings
+        districts = sorted({item.district for item in containers if item.district})
+        window = OverflowWindow(settings.plan_fallback_overflow_days, settings.plan_fallback_baseline_days)
+        return await standings(connection, day, districts, settings.shadow_districts, window)
 
 
 def trucks_out(events: list[DayEvent]) -> frozenset[str]:
@@ -86,6 +99,7 @@ def kept_inputs(planned: Planned, registry_version: int, forecasts: list[dict[st
             "trucks": [truck.truck_id for truck in day.trucks],
             "wishes": [wish.model_dump(mode="json") for wish in day.wishes],
             "closed_bridges": list(day.closed_bridges),
+            "standings": [standing.model_dump(mode="json") for standing in day.standings],
             "disruption": None if day.disruption is None else vars_of(day.disruption),
             "zone": str(ground.zone),
             "made_at": ground.made_at.isoformat(),

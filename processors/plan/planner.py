@@ -14,13 +14,16 @@ from functools import cached_property
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
+from models.domain.district_standing import Standing
 from models.domain.failures import UserError
+from models.domain.held_words import held_sentence
 from models.domain.plan import CollectionPlan
 from models.domain.plan_day import Wish, WishKind
 from models.domain.registry import Depot, DisposalSite, FixedCollection, Thing, Truck
 from processors.plan.calendar import Chances, is_due, next_due
 from processors.plan.disruption import Disruption, district_ranks, district_weights
 from processors.plan.drawing import drawn_routes
+from processors.plan.fallback import held_districts
 from processors.plan.fixed_schedule import costed, drive_fixed_tours, fixed_tours
 from processors.plan.judgement import Judgement
 from processors.plan.reasons import Outcome, decision
@@ -56,6 +59,8 @@ class FractionDay:
     wishes: tuple[Wish, ...] = ()
     closed_bridges: tuple[str, ...] = ()
     disruption: Disruption | None = None
+    standings: tuple[Standing, ...] = ()
+    """How the city's districts stand; the judgements are those of districts held to their fixed routes already."""
 
     @property
     def wish_of(self) -> dict[str, Wish]:
@@ -157,6 +162,8 @@ def planned(ground: Ground, solution: Solution, verdict: str, *, kept_fixed: boo
     if shorter > 0:
         closed = ", ".join(day.closed_bridges)
         verdict += f" Out of service: {closed}; with the way open these tours would be {shorter:.1f} km shorter."
+    held = tuple(held_districts(day.standings, day.when.plan_date, ground.settings).values())
+    verdict = " ".join([verdict, *(held_sentence(item, ground.settings.plan_language) for item in held)])
     ranks = district_ranks(day.disruption, day.judgements)
     plan = CollectionPlan(
         plan_date=day.when.plan_date,
@@ -177,6 +184,7 @@ def planned(ground: Ground, solution: Solution, verdict: str, *, kept_fixed: boo
         verdict=verdict,
         fixed_routes=drawn_routes(ground.fixed_routes, ground.places, ground.roads, ground.profile),
         kept_fixed=kept_fixed,
+        held=held,
     )
     return Planned(plan, ground, solution)
 

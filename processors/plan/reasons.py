@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from models.domain.plan import ContainerDecision, DecisionFigures, DecisionRule
 from models.domain.plan_day import WishKind
-from models.domain.reason_words import reason
+from models.domain.reason_words import HELD, reason
 from processors.plan.calendar import Chances
 from processors.plan.judgement import Judgement
 from runtime.settings import PlanSettings
@@ -92,8 +92,10 @@ def _rule(outcome: Outcome) -> DecisionRule:
             return DecisionRule.REQUIRED
         near = outcome.detour_m is not None and outcome.detour_m <= ON_THE_WAY_M
         return DecisionRule.ON_THE_WAY if near and (judged.overflow_by_next or 0) < HARDLY_ANY_RISK else DecisionRule.PRIZE
+    if not judged.usable and not outcome.due_today:
+        return DecisionRule.SCHEDULE if judged.unusable in HELD else DecisionRule.NO_DATA
     if not judged.usable:
-        return DecisionRule.NO_ROOM if outcome.due_today else DecisionRule.NO_DATA
+        return DecisionRule.NO_ROOM
     worth = outcome.cost is not None and judged.prize > outcome.cost
     return DecisionRule.NO_ROOM if judged.required or worth else DecisionRule.NOT_WORTH_IT
 

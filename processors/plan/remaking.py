@@ -10,12 +10,14 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from models.domain.district_standing import Standing
 from models.domain.failures import UserError
 from models.domain.forecast import InflowForecast
 from models.domain.plan_day import Wish
 from models.domain.registry import Depot, DisposalSite, FixedCollection, Thing, Truck
 from processors.plan.calendar import chances, collection_weekdays
 from processors.plan.disruption import Disruption
+from processors.plan.fallback import held_districts, held_to_schedule
 from processors.plan.judgement import judge
 from processors.plan.planner import FractionDay, Ground, ground_of
 from processors.routing.roads import Place, RoadMatrix, RoadProfile, Roads
@@ -79,10 +81,14 @@ def stored_day(kept: Mapping[str, Any]) -> StoredDay:
     forecasts = {item["container_id"]: InflowForecast.model_validate(item) for item in kept["forecasts"]}
     containers = [Thing.model_validate(item) for item in kept["containers"]]
     disruption = told["disruption"]
+    standings = tuple(Standing.model_validate(item) for item in told.get("standings", ()))
+    held = held_districts(standings, when.plan_date, settings)
     day = FractionDay(
         fraction=told["fraction"],
         when=when,
-        judgements=tuple(judge(item, forecasts.get(item.thing_id), when, settings, made_at) for item in containers),
+        judgements=tuple(
+            held_to_schedule(judge(item, forecasts.get(item.thing_id), when, settings, made_at), held) for item in containers
+        ),
         trucks=tuple(truck for name in told["trucks"] for truck in fleet if truck.truck_id == name),
         fleet=fleet,
         depots=tuple(Depot.model_validate(item) for item in kept["depots"]),
@@ -91,6 +97,7 @@ def stored_day(kept: Mapping[str, Any]) -> StoredDay:
         wishes=tuple(Wish.model_validate(item) for item in told["wishes"]),
         closed_bridges=tuple(told["closed_bridges"]),
         disruption=None if disruption is None else Disruption(**{**disruption, "fractions": tuple(disruption["fractions"])}),
+        standings=standings,
     )
     opened = _matrix(kept["travel_open"]) if "travel_open" in kept else None
     return StoredDay(day, StoredRoads(_matrix(kept["travel"]), opened), settings, zone, made_at)

@@ -23,9 +23,11 @@ from models.domain.plan_day import DayEvent, DayState, StateChange, Wish, handou
 from processors.plan.calendar import collection_weekdays, moment, next_collection_day
 from processors.plan.day import fraction_days
 from processors.plan.disruption import Disruption
+from processors.plan.fallback import fallback_message, held_districts
 from processors.plan.inputs import City, CityReader, kept_inputs
 from processors.plan.planner import FractionDay, Planned, plan_fraction
 from processors.plan.replanning import concerns, refuse_unknown, renewed_plan
+from processors.plan.shadowing import Shadow
 from processors.plan.wishing import Wished, wished_plan
 from processors.routing.roads import RoadProfile
 from runtime import logs, metrics
@@ -33,6 +35,7 @@ from runtime.clock import Clock
 from runtime.postgres import open_pool
 from runtime.service import ServiceContext
 from runtime.settings import CitySettings, DatabaseSettings, PlanSettings
+from storage.district_standings import save_standings
 from storage.forecasts import keep_forecast
 from storage.outbox import append_once
 from storage.plan_days import ensure_draft, handed_out_plans, mark_disrupted, save_wish, state_changes
@@ -69,7 +72,8 @@ class Planner:
         self.settings = settings
         self.zone = city.zone
         self.clock = clock
-        self._reader = CityReader(settings.plan_bridge_closed_minutes)
+        self._reader = CityReader(settings)
+        self.shadow = Shadow(pool, self._reader, settings, self.zone, clock)
         self._log = logs.get_logger()
 
     async def read(self, day: date | None = None) -> City:
@@ -91,7 +95,22 @@ class Planner:
             async with self._pool.acquire() as connection:
                 note = StateChange(plan_date=day, state=DayState.DRAFT, role="planner", at=now, note=disruption.reason)
                 await mark_disrupted(connection, note)
+        await self._note_standings(days, now)
         return [await self._make_one(item, city, now) for item in days if not fractions or item.fraction in fractions]
+
+    async def _note_standings(self, days: Sequence[FractionDay], now: datetime) -> None:
+        """Keeps how districts stand, and tells other systems once of each that falls back to its fixed route or is planned again."""
+        if not days or not days[0].standings:
+            return
+        day, standings = days[0].when.plan_date, days[0].standings
+        held = held_districts(standings, day, self.settings)
+        async with self._pool.acquire() as connection, connection.transaction():
+            await save_standings(connection, day, standings, held, now)
+            for standing in standings:
+                message = fallback_message(standing, held.get(standing.district), day, self.settings.plan_language)
+                if message is not None and await append_once(connection, "alerts", message["key"], message):
+                    self._log.warning(message["kind"], district=standing.district, reason=message["sentence"])
+        metrics.PLAN_DISTRICTS_FALLEN_BACK.set(sum(1 for item in held.values() if item.since is not None))
 
     async def _make_one(self, day: FractionDay, city: City, now: datetime) -> Made:
         started = time.perf_counter()
@@ -238,6 +257,8 @@ class PlanService:
             try:
                 await self.answer_requests()
                 await self.make_missing()
+                await self._planner.shadow.make_missing()
+                await self._planner.shadow.score_missing()
                 await self.alert_on_missing_draft()
                 self._said = ""
             except TransientError as error:

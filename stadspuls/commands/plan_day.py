@@ -1,5 +1,5 @@
 """A planner's day on the command line: `stadspuls plan release | driven | close | status | pin | forbid | swap | happened | why | reproduce |
-tour`."""
+tour | shadow`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Language = Annotated[str, typer.Option("--language", help="en or nl; the city's 
 
 
 def add_to(group: typer.Typer) -> None:
-    for verb in (release, driven, close, status, pin, forbid, swap, why, reproduce, tour, happened):
+    for verb in (release, driven, close, status, pin, forbid, swap, why, reproduce, tour, happened, shadow):
         group.command(verb.__name__)(verb)
 
 
@@ -48,7 +48,10 @@ def release(
         from storage.plan_days import release_day
 
         limit = moment_of(plan_date, planner.settings.plan_release_by, planner.zone)
-        return await release_day(connection, plan_date, role=role, now=planner.clock.now(), release_by=limit, late=late)
+        shadow = planner.settings.plan_shadow
+        return await release_day(
+            connection, plan_date, role=role, now=planner.clock.now(), release_by=limit, late=late, shadow=shadow
+        )
 
     _stepped(day, step)
 
@@ -75,7 +78,8 @@ def close(day: Day = "", role: Role = "planner") -> None:
         from storage.plan_days import close_day
 
         limit = moment_of(plan_date, planner.settings.plan_release_by, planner.zone)
-        return await close_day(connection, plan_date, role=role, now=planner.clock.now(), release_by=limit)
+        shadow = planner.settings.plan_shadow
+        return await close_day(connection, plan_date, role=role, now=planner.clock.now(), release_by=limit, shadow=shadow)
 
     _stepped(day, step)
 
@@ -84,16 +88,20 @@ def status(day: Day = "") -> None:
     """How far a day is, and what is handed out. Example: stadspuls plan status --date 2026-11-23"""
 
     async def shown() -> None:
+        from models.domain.held_words import held_sentence
         from models.domain.plan_day import handout, moment_of
         from storage.plan_days import events_of, state_changes, wishes_of
+        from storage.plans import plans_of
 
         async with opened() as (connection, planner):
             plan_date = _given(day)
             changes = await state_changes(connection, plan_date)
             limit = moment_of(plan_date, planner.settings.plan_release_by, planner.zone)
-            print(handout(changes, planner.clock.now(), limit, plan_date).sentence)
+            print(handout(changes, planner.clock.now(), limit, plan_date, shadow=planner.settings.plan_shadow).sentence)
             for change in changes:
                 print(_line(change, planner))
+            for held in {item.district: item for plan in await plans_of(connection, plan_date) for item in plan.held}.values():
+                print(held_sentence(held, planner.settings.plan_language))
             for event in await events_of(connection, plan_date):
                 print(f"{event.at.astimezone(planner.zone):%H:%M}  {event.kind.value} {event.subject} {event.note}".rstrip())
             for wish in await wishes_of(connection, plan_date):
@@ -250,6 +258,39 @@ def tour(
         print(f"{given.sentence} Wrote {output}: {len(found.stops)} stops.")
 
     _run(written())
+
+
+def shadow(
+    days: Annotated[int, typer.Option("--days", min=1, max=730, help="The last so many days")] = 28,
+    score: Annotated[bool, typer.Option("--score", help="Score these days anew first, from the readings that are stored")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the comparisons as JSON")] = False,
+) -> None:
+    """Shadow mode: what the plans that nobody drove would have come to, beside the fixed routes, per district and with intervals.
+
+    Example: stadspuls plan shadow --days 28
+    """
+
+    async def shown() -> None:
+        from datetime import timedelta
+
+        import orjson
+
+        from models.domain.shadow_report import compared
+        from stadspuls.shadow_view import as_text
+        from storage.shadow import district_days
+
+        async with opened() as (connection, planner):
+            today = planner.clock.now().astimezone(planner.zone).date()
+            first = today - timedelta(days=days)
+            for ago in range(days, 0, -1) if score else ():
+                await planner.shadow.score(today - timedelta(days=ago))
+            found = compared(await district_days(connection, first, today - timedelta(days=1)))
+        if as_json:
+            print(orjson.dumps([item.model_dump(mode="json") for item in found], option=orjson.OPT_INDENT_2).decode())
+        else:
+            print(as_text(found, days))
+
+    _run(shown())
 
 
 def _sheet(tour: HandedTour) -> bytes:

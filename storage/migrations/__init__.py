@@ -12,6 +12,7 @@ from storage.migrations import (
     m0003_forecast_models_and_scores,
     m0004_corrections,
     m0005_planners_day,
+    m0006_shadow_mode,
 )
 from storage.migrations.migration import Migration
 
@@ -21,6 +22,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m0003_forecast_models_and_scores.MIGRATION,
     m0004_corrections.MIGRATION,
     m0005_planners_day.MIGRATION,
+    m0006_shadow_mode.MIGRATION,
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

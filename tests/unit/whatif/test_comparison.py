@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.whatif.comparison import REFERENCE, by_week, difference, paired, recommended
+from experiments.whatif.comparison import REFERENCE, by_week, paired, recommended
 from experiments.whatif.outcome import Outcome
 from experiments.whatif.report import findings, run_rows, table
+from models.paired_difference import difference
 from runtime.settings import WhatIfSettings
 
 DISTRICTS = ("centre", "north")
