@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel
 
 from api.dependencies import BackendOf
 from models.domain.plan import CollectionPlan, ContainerDecision, CostedSchedule, Route, Visit, VisitKind
+from models.domain.reason_words import Language, reason
+from models.domain.verdict_words import verdict_sentence
 from storage.plans import plans_of
 
 router = APIRouter(tags=["plans"])
@@ -52,13 +56,25 @@ class DayPlan(BaseModel):
 
 
 @router.get("/plans/{plan_date}")
-async def plans(backend: BackendOf, plan_date: date) -> DayPlan:
+async def plans(
+    backend: BackendOf,
+    plan_date: date,
+    language: Annotated[Language | None, Query(description="Language of verdicts and reasons; the city's when left out")] = None,
+) -> DayPlan:
     """The plan of one day, as it stands."""
     async with backend.connection() as connection:
         found = await plans_of(connection, plan_date)
     if not found:
         raise HTTPException(404, f"There is no plan for {plan_date.isoformat()} yet.")
+    if language is not None:
+        found = [_told(plan, language, backend.city.zone) for plan in found]
     return day_plan(plan_date, found)
+
+
+def _told(plan: CollectionPlan, language: Language, zone: ZoneInfo) -> CollectionPlan:
+    """The plan with its verdict and reasons in a language."""
+    decisions = tuple(item.model_copy(update={"reason": reason(item, language, zone)}) for item in plan.decisions)
+    return plan.model_copy(update={"decisions": decisions, "verdict": verdict_sentence(plan, language, zone)})
 
 
 def day_plan(plan_date: date, found: list[CollectionPlan]) -> DayPlan:

@@ -8,6 +8,7 @@ from enum import StrEnum
 from models.domain.district_standing import HeldDistrict
 from models.domain.reading import UtcDatetime
 from models.domain.registry import DomainType
+from models.domain.verdict import VerdictFigures
 
 WHOLE_CITY = "*"
 SHADOW = "*shadow"
@@ -140,6 +141,8 @@ class CollectionPlan(DomainType):
     fixed_schedule: CostedSchedule | None
     check_failures: tuple[str, ...]
     verdict: str = ""
+    verdict_figures: VerdictFigures | None = None
+    """What the verdict is written from; None on plans of earlier releases."""
     fixed_routes: tuple[Route, ...] = ()
     """What the fixed schedule drives that day: handed out when nobody releases the plan."""
     kept_fixed: bool = False

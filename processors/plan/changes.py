@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 
 from models.domain.plan import CollectionPlan, VisitKind
 from models.domain.plan_day import Wish, WishKind
+from models.domain.reason_words import Language
+from models.domain.verdict import PriceFigures
+from models.domain.verdict_words import price_sentence
 from processors.plan.planner import Ground
 from processors.routing.check import check
 from processors.routing.last_insertions import tour_of, with_last_insertions
@@ -95,14 +98,16 @@ class Price:
     off: tuple[str, ...]
     also: tuple[str, ...]
 
-    def sentence(self) -> str:
+    @property
+    def figures(self) -> PriceFigures:
+        """What its sentence is written from."""
+        return PriceFigures(
+            metres=self.metres, seconds=self.seconds, cost=self.cost, expected_overflows=self.expected_overflows, also=self.also
+        )
+
+    def sentence(self, language: Language = "en") -> str:
         """What it costs, for a person."""
-        more = "more" if self.metres >= 0 else "less"
-        overflow = f"{abs(self.expected_overflows):.2f} containers {'more' if self.expected_overflows > 0 else 'fewer'} are expected to overflow"
-        if abs(self.expected_overflows) < 0.005:
-            overflow = "the expected overflows stay the same"
-        other = f"; it also changes {', '.join(self.also)}" if self.also else "; nothing else changes"
-        return f"{abs(self.metres) / 1000:.1f} km {more}, {self.seconds / 60:+.0f} minutes, € {self.cost:+.2f}; {overflow}{other}."
+        return price_sentence(self.figures, language)
 
 
 def price(ground: Ground, before: Solution, after: Solution, wishes: Sequence[Wish]) -> Price:

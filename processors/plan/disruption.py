@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from models.domain.failures import UserError
 from models.domain.registry import Truck
+from models.domain.verdict import Disrupted, Tours
 from processors.plan.judgement import Judgement
 
 STEP = 3.0
@@ -26,16 +27,14 @@ class Disruption:
     district_by_district: bool
     reason: str
 
-    def sentence(self, driven: str, distance_m: int) -> str:
-        """What the plan says of itself."""
-        order = (
-            "district by district, the one with most expected overflow first"
-            if self.district_by_district
-            else "by expected overflow"
-        )
-        return (
-            f"Disrupted day ({self.reason}): {self.trucks} trucks for {', '.join(self.fractions)}, {order}; {driven}, "
-            f"{distance_m / 1000:.1f} km. The day is left out of learning."
+    def verdict(self, tours: Tours) -> Disrupted:
+        """What the plan's verdict is about."""
+        return Disrupted(
+            reason=self.reason,
+            trucks_left=self.trucks,
+            fractions=self.fractions,
+            district_by_district=self.district_by_district,
+            tours=tours,
         )
 
 

@@ -16,10 +16,11 @@ from zoneinfo import ZoneInfo
 
 from models.domain.district_standing import Standing
 from models.domain.failures import UserError
-from models.domain.held_words import held_sentence
 from models.domain.plan import CollectionPlan
 from models.domain.plan_day import Wish, WishKind
 from models.domain.registry import Depot, DisposalSite, FixedCollection, Thing, Truck
+from models.domain.verdict import About, Compared, Tours, VerdictFigures, WhatIsKept
+from models.domain.verdict_words import verdict_sentence
 from processors.plan.calendar import Chances, is_due, next_due
 from processors.plan.disruption import Disruption, district_ranks, district_weights
 from processors.plan.drawing import drawn_routes
@@ -121,8 +122,8 @@ def plan_fraction(
     if parts is not None:
         stopping = Stopping(parts=parts)
     solution = solve(ground.problem, stopping, settings.plan_seed)
-    solution, kept_fixed, verdict = _better(ground, solution)
-    return planned(ground, solution, verdict, kept_fixed=kept_fixed)
+    solution, kept_fixed, about = _better(ground, solution)
+    return planned(ground, solution, about, kept_fixed=kept_fixed)
 
 
 def ground_of(
@@ -154,16 +155,11 @@ def ground_of(
     )
 
 
-def planned(ground: Ground, solution: Solution, verdict: str, *, kept_fixed: bool = False) -> Planned:
-    """A solution as the plan that is stored and shown: drawn, checked, with a decision for every container."""
+def planned(ground: Ground, solution: Solution, about: About, *, kept_fixed: bool = False) -> Planned:
+    """A solution as the plan that is stored and shown: drawn, checked, with a decision for every container, and a verdict on what it is
+    about."""
     day, problem = ground.day, ground.problem
     extra = _extra_ways(ground, solution)
-    shorter = sum(extra.values()) / 1000
-    if shorter > 0:
-        closed = ", ".join(day.closed_bridges)
-        verdict += f" Out of service: {closed}; with the way open these tours would be {shorter:.1f} km shorter."
-    held = tuple(held_districts(day.standings, day.when.plan_date, ground.settings).values())
-    verdict = " ".join([verdict, *(held_sentence(item, ground.settings.plan_language) for item in held)])
     ranks = district_ranks(day.disruption, day.judgements)
     plan = CollectionPlan(
         plan_date=day.when.plan_date,
@@ -181,12 +177,13 @@ def planned(ground: Ground, solution: Solution, verdict: str, *, kept_fixed: boo
         ),
         fixed_schedule=costed(ground.fixed_routes),
         check_failures=tuple(str(failure) for failure in check(problem, solution.to_json())),
-        verdict=verdict,
+        verdict_figures=VerdictFigures(main=about, bridges=day.closed_bridges, shorter_m=max(0, sum(extra.values()))),
         fixed_routes=drawn_routes(ground.fixed_routes, ground.places, ground.roads, ground.profile),
         kept_fixed=kept_fixed,
-        held=held,
+        held=tuple(held_districts(day.standings, day.when.plan_date, ground.settings).values()),
     )
-    return Planned(plan, ground, solution)
+    verdict = verdict_sentence(plan, ground.settings.plan_language, ground.zone)
+    return Planned(plan.model_copy(update={"verdict": verdict}), ground, solution)
 
 
 def _extra_ways(ground: Ground, solution: Solution) -> dict[str, int]:
@@ -279,26 +276,19 @@ def _due_today(day: FractionDay) -> frozenset[str]:
     return frozenset(line.container_id for line in day.fixed_lines if is_due(line, day.when.plan_date))
 
 
-def _better(ground: Ground, found: Solution) -> tuple[Solution, bool, str]:
-    """What is kept, whether that is the fixed schedule, and the sentence that says why."""
+def _better(ground: Ground, found: Solution) -> tuple[Solution, bool, About]:
+    """What is kept, whether that is the fixed schedule, and what the verdict is about."""
     problem, yard, fixed, day = ground.problem, ground.yard, ground.fixed_routes, ground.day
     if day.disruption is not None:
-        return found, False, day.disruption.sentence(_count(found), found.distance_m)
+        return found, False, day.disruption.verdict(_tours(found))
     by_schedule = solution_of(yard, fixed, found.seed, found.parts, problem.stops)
-    ours, theirs = found.objective, by_schedule.objective
-    left = _must_go_left(day, by_schedule)
-    standing = f", and would leave {left} that must go" if left else ""
-    compared = (
-        f"the plan drives {found.distance_m / 1000:.1f} km with {_count(found)}, the fixed schedule of the day "
-        f"{by_schedule.distance_m / 1000:.1f} km with {_count(by_schedule)}{standing}"
-    )
-    money = f"(trucks and crews: € {found.cost:.0f} against € {by_schedule.cost:.0f})"
-    usable = fixed and all(route.truck_id in problem.truck_by_id for route in fixed)
-    if theirs < ours and usable and not check(problem, by_schedule.to_json()):
-        return by_schedule, True, f"The fixed schedule is better today and is kept: {compared} {money}."
-    if theirs < ours:
-        return found, False, f"The fixed schedule weighs less but breaks a rule today, so the plan is kept: {compared} {money}."
-    return found, False, f"The plan is better and is kept: {compared} {money}."
+    kept = WhatIsKept.PLAN
+    if by_schedule.objective < found.objective:
+        usable = fixed and all(route.truck_id in problem.truck_by_id for route in fixed)
+        breaks = not usable or bool(check(problem, by_schedule.to_json()))
+        kept = WhatIsKept.PLAN_AS_FIXED_BREAKS_A_RULE if breaks else WhatIsKept.FIXED
+    about = Compared(kept=kept, plan=_tours(found), fixed=_tours(by_schedule), left_standing=_must_go_left(day, by_schedule))
+    return (by_schedule, True, about) if kept is WhatIsKept.FIXED else (found, False, about)
 
 
 def _must_go_left(day: FractionDay, solution: Solution) -> int:
@@ -306,9 +296,13 @@ def _must_go_left(day: FractionDay, solution: Solution) -> int:
     return sum(1 for judged in day.judgements if judged.required and judged.container.thing_id in unserved)
 
 
-def _count(solution: Solution) -> str:
-    trucks, stops = len(solution.routes), sum(len(route.stops) for route in solution.routes)
-    return f"{trucks} {'truck' if trucks == 1 else 'trucks'} and {stops} {'stop' if stops == 1 else 'stops'}"
+def _tours(solution: Solution) -> Tours:
+    return Tours(
+        trucks=len(solution.routes),
+        stops=sum(len(route.stops) for route in solution.routes),
+        distance_m=solution.distance_m,
+        cost=round(solution.cost, 2),
+    )
 
 
 def _outcome(

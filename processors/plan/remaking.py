@@ -9,12 +9,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from models.domain.district_standing import Standing
 from models.domain.failures import UserError
 from models.domain.forecast import InflowForecast
 from models.domain.plan_day import Wish
 from models.domain.registry import Depot, DisposalSite, FixedCollection, Thing, Truck
+from models.domain.verdict import About, Told
 from processors.plan.calendar import chances, collection_weekdays
 from processors.plan.disruption import Disruption
 from processors.plan.fallback import held_districts, held_to_schedule
@@ -22,6 +24,8 @@ from processors.plan.judgement import judge
 from processors.plan.planner import FractionDay, Ground, ground_of
 from processors.routing.roads import Place, RoadMatrix, RoadProfile, Roads
 from runtime.settings import PlanSettings
+
+_ABOUT: TypeAdapter[About] = TypeAdapter(About)
 
 
 class NotReproducible(UserError):
@@ -101,6 +105,13 @@ def stored_day(kept: Mapping[str, Any]) -> StoredDay:
     )
     opened = _matrix(kept["travel_open"]) if "travel_open" in kept else None
     return StoredDay(day, StoredRoads(_matrix(kept["travel"]), opened), settings, zone, made_at)
+
+
+def verdict_of(made: Mapping[str, Any]) -> About:
+    """What a stored plan's verdict is about; of one of an earlier release its sentence as it is."""
+    if "about" not in made:
+        return Told(text=str(made["verdict"]))
+    return _ABOUT.validate_python(made["about"])
 
 
 def _matrix(content: Mapping[str, Any]) -> RoadMatrix:

@@ -12,15 +12,16 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from models.domain import verdict
 from models.domain.failures import UserError
 from models.domain.plan import CollectionPlan
 from models.domain.plan_day import DayEvent, DayEventKind, Wish, WishKind
 from processors.plan.city_roads import without_street
 from processors.plan.planner import Ground, Planned, ground_of, planned
-from processors.plan.remaking import StoredDay, stored_day
+from processors.plan.remaking import StoredDay, stored_day, verdict_of
 from processors.routing.problem import Problem
 from processors.routing.problem_file import problem_from_json
-from processors.routing.replan import Breakdown, Event, NewRoads, Replanned, Urgent, replan
+from processors.routing.replan import NO_ROOM, Breakdown, Event, NewRoads, Replanned, Urgent, replan
 from processors.routing.roads import RoadProfile, Roads
 from processors.routing.solution import Solution
 from processors.routing.solve import Stopping
@@ -54,9 +55,9 @@ def renewed_plan(kept: Mapping[str, Any], event: DayEvent, roads: Roads, iterati
     stopping = Stopping(iterations, None if iterations else REPLAN_SECONDS)
     before = {f"before_{name}": kept[name] for name in ("problem", "travel", "solution")}
     after = _replanned(ground, before, event, stopping)
-    verdict = _sentence(event, after, stored.zone)
-    made = {"how": "replan", "event": event.model_dump(mode="json"), "verdict": verdict}
-    return Renewed(planned(replace(ground, problem=after.problem), after.solution, verdict), made, before)
+    about = _about(event, after)
+    made = {"how": "replan", "event": event.model_dump(mode="json"), "about": about.model_dump(mode="json")}
+    return Renewed(planned(replace(ground, problem=after.problem), after.solution, about), made, before)
 
 
 def renewed_again(kept: Mapping[str, Any], stored: StoredDay) -> Planned:
@@ -64,7 +65,7 @@ def renewed_again(kept: Mapping[str, Any], stored: StoredDay) -> Planned:
     event = DayEvent.model_validate(kept["made"]["event"])
     ground = stored.ground()
     after = _replanned(ground, kept, event, Stopping(parts=tuple(kept["search"]["parts"])))
-    return planned(replace(ground, problem=after.problem), after.solution, kept["made"]["verdict"])
+    return planned(replace(ground, problem=after.problem), after.solution, verdict_of(kept["made"]))
 
 
 def _ground_after(stored: StoredDay, event: DayEvent, roads: Roads) -> Ground:
@@ -105,19 +106,23 @@ def _seconds_of_day(at: datetime, zone: ZoneInfo) -> int:
     return local.hour * 3600 + local.minute * 60 + local.second
 
 
-def _sentence(event: DayEvent, after: Replanned, zone: ZoneInfo) -> str:
+def _about(event: DayEvent, after: Replanned) -> verdict.Replanned:
     """What happened and what became of the plan."""
-    what = {
-        DayEventKind.TRUCK_OUT: f"{event.subject} is out",
-        DayEventKind.ROAD_BLOCKED: f"{event.subject} is blocked",
-        DayEventKind.URGENT: f"{event.subject} is urgent",
-    }[event.kind]
-    note = f" ({event.note})" if event.note else ""
-    left = f" Left out: {', '.join(f'{node} ({why})' for node, why in after.left_out.items())}." if after.left_out else ""
-    return (
-        f"Planned anew at {event.at.astimezone(zone):%H:%M}: {what}{note}. Of what was to come {after.change.trucks_kept * 100:.0f} % stays with "
-        f"its truck and {after.change.arcs_kept * 100:.0f} % in its order.{left}"
+    return verdict.Replanned(
+        event=event,
+        trucks_kept=round(after.change.trucks_kept, 6),
+        arcs_kept=round(after.change.arcs_kept, 6),
+        left_out=tuple(
+            verdict.LeftOut(container_id=node, why=_left_out_for(reason), detail=reason) for node, reason in after.left_out.items()
+        ),
     )
+
+
+def _left_out_for(reason: str) -> verdict.LeftOutFor:
+    if reason == NO_ROOM:
+        return verdict.LeftOutFor.NO_ROOM
+    unreachable = reason.startswith(("no road leads", "it cannot be reached"))
+    return verdict.LeftOutFor.UNREACHABLE if unreachable else verdict.LeftOutFor.NO_TRUCK
 
 
 def refuse_unknown(event: DayEvent, plans: int) -> None:

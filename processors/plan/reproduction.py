@@ -15,7 +15,7 @@ from models.domain.plan_day import Wish
 from processors.plan.changes import with_wishes
 from processors.plan.lock_file import differences, installed_versions
 from processors.plan.planner import Planned, plan_fraction, planned
-from processors.plan.remaking import NotReproducible, stored_day
+from processors.plan.remaking import NotReproducible, stored_day, verdict_of
 from processors.plan.replanning import renewed_again
 from processors.routing.roads import RoadProfile
 from processors.routing.solve import Stopping, solve
@@ -34,13 +34,13 @@ def made_again(kept: Mapping[str, Any]) -> Planned:
         solution = with_wishes(ground, [(truck, tuple(nodes)) for truck, nodes in made["tours"]], asked)
         if solution is None:
             raise NotReproducible("the stored wishes do not fit into the stored tours")
-        return planned(ground, solution, made["verdict"], kept_fixed=made["kept_fixed"])
+        return planned(ground, solution, verdict_of(made), kept_fixed=made["kept_fixed"])
     if made["how"] == "replan":
         return renewed_again(kept, stored)
     if made["how"] == "search":
         ground = stored.ground()
         solution = solve(ground.problem, Stopping(parts=tuple(kept["search"]["parts"])), stored.settings.plan_seed)
-        return planned(ground, solution, made["verdict"])
+        return planned(ground, solution, verdict_of(made))
     if made["how"] != "solve":
         raise NotReproducible(f"this release does not know how a plan is made by {made['how']}")
     return plan_fraction(

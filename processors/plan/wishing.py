@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from models.domain import verdict
 from models.domain.failures import UserError
 from models.domain.plan import CollectionPlan
 from models.domain.plan_day import Wish, WishKind
@@ -26,6 +27,11 @@ class Wished:
     made: dict[str, Any]
     revision: int | None = None
 
+    @property
+    def sentence(self) -> str:
+        """The price in the plan's language."""
+        return self.price.sentence(self.planned.ground.settings.plan_language)
+
     def to_json(self) -> dict[str, Any]:
         """What a planner is shown."""
         return {
@@ -36,7 +42,7 @@ class Wished:
             "on": list(self.price.on),
             "off": list(self.price.off),
             "also": list(self.price.also),
-            "sentence": self.price.sentence(),
+            "sentence": self.sentence,
             "saved_as_revision": self.revision,
         }
 
@@ -54,15 +60,16 @@ def wished_plan(plan: CollectionPlan, kept: Mapping[str, Any], wishes: Sequence[
     after = with_wishes(ground, tours_of(plan), wishes)
     if after is None:
         return _searched(ground, before, wishes)
-    verdict = f"Changed as a planner asked ({_named(wishes)}): {price(ground, before, after, wishes).sentence()}"
+    cost = price(ground, before, after, wishes)
+    about = verdict.Wished(wishes=_asked(wishes), price=cost.figures)
     made = {
         "how": "wishes",
         "tours": [[truck, list(nodes)] for truck, nodes in tours_of(plan)],
         "wishes": [wish.model_dump(mode="json") for wish in wishes],
-        "verdict": verdict,
+        "about": about.model_dump(mode="json"),
         "kept_fixed": plan.kept_fixed,
     }
-    return Wished(planned(ground, after, verdict, kept_fixed=plan.kept_fixed), price(ground, before, after, wishes), made)
+    return Wished(planned(ground, after, about, kept_fixed=plan.kept_fixed), cost, made)
 
 
 def _searched(ground: Ground, before: Any, wishes: Sequence[Wish]) -> Wished:
@@ -74,8 +81,9 @@ def _searched(ground: Ground, before: Any, wishes: Sequence[Wish]) -> Wished:
     unmet = [wish.container_id for wish in wishes if (wish.kind is WishKind.PIN) != (wish.container_id in served)]
     if unmet:
         raise UserError(f"no truck has room or time left for {', '.join(unmet)}: forbid another container, or add a truck")
-    verdict = f"Planned anew as a planner asked ({_named(wishes)}), as it did not fit into the tours as they were."
-    return Wished(planned(ground, after, verdict), price(ground, before, after, wishes), {"how": "search", "verdict": verdict})
+    about = verdict.Wished(wishes=_asked(wishes))
+    made = {"how": "search", "about": about.model_dump(mode="json")}
+    return Wished(planned(ground, after, about), price(ground, before, after, wishes), made)
 
 
 def _sensible(wishes: Sequence[Wish], trucks: set[str], plan: CollectionPlan) -> None:
@@ -88,7 +96,5 @@ def _sensible(wishes: Sequence[Wish], trucks: set[str], plan: CollectionPlan) ->
             raise UserError(f"{wish.container_id} is not on the plan of {plan.plan_date}: there is nothing to leave out")
 
 
-def _named(wishes: Sequence[Wish]) -> str:
-    return ", ".join(
-        f"{wish.kind.value} {wish.container_id}" + (f" by {wish.truck_id}" if wish.truck_id else "") for wish in wishes
-    )
+def _asked(wishes: Sequence[Wish]) -> tuple[verdict.AskedOf, ...]:
+    return tuple(verdict.AskedOf(kind=wish.kind, container_id=wish.container_id, truck_id=wish.truck_id) for wish in wishes)

@@ -37,7 +37,9 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print the plans as JSON")] = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Make new plans even where the day has some")] = False,
     reasons: Annotated[int, typer.Option("--reasons", help="Reasons to print per plan; 0 prints none, -1 all")] = 5,
-    language: Annotated[str, typer.Option("--language", help="Language of the reasons, en or nl; the city's when left out")] = "",
+    language: Annotated[
+        str, typer.Option("--language", help="Language of verdicts and reasons, en or nl; the city's when left out")
+    ] = "",
     trucks: Annotated[int, typer.Option("--trucks", min=0, help="Disrupted day: so many trucks are left; makes new plans")] = 0,
     district_by_district: Annotated[
         bool, typer.Option("--district-by-district", help="Disrupted day: the district with most expected overflow first")
@@ -167,9 +169,10 @@ def _say_failures(failures: list[str]) -> None:
 
 
 def in_language(plans: list[CollectionPlan], language: str) -> list[CollectionPlan]:
-    """The plans with their reasons in a language; as they were stored when none is given."""
+    """The plans with their reasons and verdicts in a language; as they were stored when none is given."""
     from models.domain.failures import UserError
     from models.domain.reason_words import reason
+    from models.domain.verdict_words import verdict_sentence
     from runtime.settings import CitySettings, load
 
     if not language:
@@ -180,7 +183,10 @@ def in_language(plans: list[CollectionPlan], language: str) -> list[CollectionPl
     chosen: Literal["en", "nl"] = "nl" if language == "nl" else "en"
     return [
         plan.model_copy(
-            update={"decisions": tuple(item.model_copy(update={"reason": reason(item, chosen, zone)}) for item in plan.decisions)}
+            update={
+                "decisions": tuple(item.model_copy(update={"reason": reason(item, chosen, zone)}) for item in plan.decisions),
+                "verdict": verdict_sentence(plan, chosen, zone),
+            }
         )
         for plan in plans
     ]

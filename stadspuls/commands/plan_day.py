@@ -367,7 +367,7 @@ def _wished(day: str, asked: list[tuple[str, str, str | None]], save: bool, role
                 for kind, name, truck in asked
             ]
             found = await planner.wish(plan_date, wishes, save=save)
-        print(found.price.sentence())
+        print(found.sentence)
         if found.revision is None:
             print("Nothing is saved; add --save to do it.")
         else:

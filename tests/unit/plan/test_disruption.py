@@ -43,7 +43,7 @@ def test_the_district_with_most_expected_overflow_comes_first() -> None:
     first = next(item for item in plan.decisions if item.container_id == "c-0020")
     assert first.rule is DecisionRule.OVERFLOW_FIRST
     assert "north is number 1 of 2 districts by expected overflow" in first.reason
-    assert plan.verdict.startswith("Disrupted day (snow): 1 trucks for residual, district by district")
+    assert plan.verdict.startswith("Disrupted day (snow): 1 truck for residual, district by district")
 
 
 def test_a_fraction_that_is_not_named_gets_no_truck_and_says_so() -> None:
