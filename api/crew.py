@@ -19,6 +19,7 @@ from models.domain.plan import VisitKind
 from models.domain.plan_day import CrewReport, CrewWord, DayState, HandedOut, state_of
 from storage.crew_reports import append_reports, reports_of
 from storage.plan_days import state_changes
+from storage.plans import stops_changed_by_words
 
 router = APIRouter(tags=["crews"])
 
@@ -42,7 +43,8 @@ class Halt(BaseModel):
 
 
 class CrewTour(BaseModel):
-    """What a truck's page shows. `handed_out` is plan, fixed_schedule or nothing_yet, and `sentence` says so in words."""
+    """What a truck's page shows. `handed_out` is plan, fixed_schedule or nothing_yet, and `sentence` says so in words. `changed_this_week` is
+    on how many stops, since Monday, the crew's words decided in a re-plan otherwise than the plan's times."""
 
     plan_date: date
     truck_id: str
@@ -53,6 +55,7 @@ class CrewTour(BaseModel):
     sentence: str
     simulated: bool
     distance_m: int
+    changed_this_week: int
     halts: list[Halt]
 
 
@@ -76,6 +79,8 @@ async def tour(request: Request, backend: BackendOf) -> CrewTour:
     async with backend.connection() as connection:
         given, tours = await handed_out(connection, plan_date, backend.now(), backend.plan, backend.city.zone)
         reports = [stored.report for stored in await reports_of(connection, plan_date, truck_id)]
+        monday = plan_date - timedelta(days=plan_date.weekday())
+        changed = await stops_changed_by_words(connection, truck_id, monday, plan_date)
         simulated = bool(await connection.fetchval("SELECT coalesce(bool_or(simulated), false) FROM thing"))
     # A draft is the planner's: crews get what is handed out.
     shown = tours if given.what is not HandedOut.NOTHING_YET else []
@@ -90,6 +95,7 @@ async def tour(request: Request, backend: BackendOf) -> CrewTour:
         sentence=given.sentence,
         simulated=simulated,
         distance_m=found.route.distance_m if found else 0,
+        changed_this_week=changed,
         halts=_halts(found, reports) if found else [],
     )
 

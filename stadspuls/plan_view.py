@@ -10,6 +10,7 @@ _RULE_ORDER = (
     DecisionRule.PINNED,
     DecisionRule.FORBIDDEN,
     DecisionRule.OVERFLOW_FIRST,
+    DecisionRule.LEFT_BY_CREW,
     DecisionRule.NO_ROOM,
     DecisionRule.REQUIRED,
     DecisionRule.PRIZE,

@@ -177,6 +177,21 @@ async def previous_plan_date(connection: asyncpg.Connection, before: date) -> da
     return found
 
 
+async def stops_changed_by_words(connection: asyncpg.Connection, truck_id: str, since: date, until: date) -> int:
+    """Containers, once per day, on which a truck's crew decided in re-plans of these days (both included) otherwise than the plan's times."""
+    count: int = await connection.fetchval(
+        """
+        SELECT count(DISTINCT (plan_date, changed.container_id))
+        FROM plan, jsonb_array_elements_text(document #> ARRAY['verdict_figures', 'main', 'changed_by_words', $1]) AS changed (container_id)
+        WHERE plan_date BETWEEN $2 AND $3 AND document #> ARRAY['verdict_figures', 'main', 'changed_by_words', $1] IS NOT NULL
+        """,
+        truck_id,
+        since,
+        until,
+    )
+    return count
+
+
 @dataclass(frozen=True, slots=True)
 class PlanRequest:
     """A plan, a price or a re-plan that somebody asked for. `district` and `fraction` "*" mean all; `details` are the wish or event.

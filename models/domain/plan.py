@@ -56,6 +56,7 @@ class DecisionRule(StrEnum):
     NOT_WORTH_IT = "not_worth_it"
     NO_ROOM = "no_room"
     NO_DATA = "no_data"
+    LEFT_BY_CREW = "left_by_crew"
 
 
 class Unusable(StrEnum):
@@ -76,7 +77,8 @@ class DecisionFigures(DomainType):
 
     `cost` is the detour in money, time and service included; `turning_probability` the P(overflow before the next chance) at which the
     decision would have turned; `extra_m` what closed bridges add to the way there. `rule_without_wish` is what would have decided
-    had nobody pinned or forbidden the container. `rank` of `ranks` is its district's, by expected overflow, on a disrupted day.
+    had nobody pinned or forbidden the container; `left_by_crew` is what a crew said that left it standing.
+    `rank` of `ranks` is its district's, by expected overflow, on a disrupted day.
     """
 
     plan_date: date
@@ -91,6 +93,7 @@ class DecisionFigures(DomainType):
     cost: float | None = None
     turning_probability: float | None = None
     rule_without_wish: DecisionRule | None = None
+    left_by_crew: str | None = None
     bridges: tuple[str, ...] = ()
     extra_m: int = 0
     district: str = ""

@@ -35,6 +35,8 @@ _TEXTS: dict[Language, dict[str, str]] = {
         "forbidden": "A planner left it out: {level}, {risk}. {detour}",
         "forbidden_unusable": "A planner left it out: {unusable}{last}. {detour}",
         "overflow_first": "Disrupted day: {level}, {risk}; {district} is number {rank} of {ranks} districts by expected overflow. {detour}",
+        "left_by_crew": "Its crew left it ({left}): {level}, {risk}.",
+        "left_by_crew_unusable": "Its crew left it ({left}): {unusable}{last}.",
         "level": "{now} full on {moment}{doubt}, {expected} expected when a truck comes",
         "doubt": " (doubtful data)",
         "unknown": "unknown",
@@ -82,6 +84,8 @@ _TEXTS: dict[Language, dict[str, str]] = {
         "forbidden": "Een planner liet hem weg: {level}, {risk}. {detour}",
         "forbidden_unusable": "Een planner liet hem weg: {unusable}{last}. {detour}",
         "overflow_first": "Verstoorde dag: {level}, {risk}; {district} is nummer {rank} van {ranks} wijken naar verwachte overloop. {detour}",
+        "left_by_crew": "De ploeg liet hem staan ({left}): {level}, {risk}.",
+        "left_by_crew_unusable": "De ploeg liet hem staan ({left}): {unusable}{last}.",
         "level": "{now} vol op {moment}{doubt}, {expected} verwacht als er een wagen komt",
         "doubt": " (twijfelachtige gegevens)",
         "unknown": "onbekend",
@@ -174,6 +178,7 @@ class _Words:
             district=self._figures.district,
             rank=self._figures.rank,
             ranks=self._figures.ranks,
+            left=self._figures.left_by_crew,
         )
 
     def bridges(self) -> str:

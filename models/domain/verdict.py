@@ -81,10 +81,11 @@ class LeftOutFor(StrEnum):
     NO_ROOM = "no_room"
     UNREACHABLE = "unreachable"
     NO_TRUCK = "no_truck"
+    CREW = "crew"
 
 
 class LeftOut(DomainType):
-    """`detail` is the router's own sentence, in English."""
+    """`detail` is the router's own sentence, in English, or what the crew said."""
 
     container_id: str
     why: LeftOutFor

@@ -232,4 +232,6 @@ def _words(about: Replanned, language: Language) -> str:
 
 
 def _why_left(item: LeftOut, language: Language) -> str:
+    if item.why is LeftOutFor.CREW:
+        return {"en": "its crew left it: {reason}", "nl": "de ploeg liet hem staan: {reason}"}[language].format(reason=item.detail)
     return _LEFT_OUT[item.why] if language == "nl" else item.detail

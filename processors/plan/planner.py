@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from itertools import pairwise
@@ -84,6 +84,8 @@ class Ground:
     settings: PlanSettings
     zone: ZoneInfo
     made_at: datetime
+    left_by_crews: Mapping[str, str] = field(default_factory=dict)
+    """In a re-plan: containers that crews left standing, with what they said."""
 
     @cached_property
     def fixed_routes(self) -> list[PlannedRoute]:
@@ -330,5 +332,6 @@ def _outcome(
         wish=wish.kind if wish else None,
         bridges=day.closed_bridges,
         extra_m=extra.get(container_id, 0) if collected else 0,
+        left_by_crew=ground.left_by_crews.get(container_id),
         rank=ranks.get(judged.container.district),
     )

@@ -33,6 +33,7 @@ class Outcome:
     wish: WishKind | None = None
     bridges: tuple[str, ...] = ()
     extra_m: int = 0
+    left_by_crew: str | None = None
     rank: tuple[int, int] | None = None
     """On a disrupted day: the district's place by expected overflow, and of how many."""
 
@@ -74,6 +75,7 @@ def decision(outcome: Outcome, when: Chances, settings: PlanSettings, zone: Zone
             bridges=outcome.bridges if outcome.extra_m > 0 else (),
             extra_m=outcome.extra_m,
             district=judged.container.district,
+            left_by_crew=outcome.left_by_crew if rule is DecisionRule.LEFT_BY_CREW else None,
             rank=rank,
             ranks=ranks,
         ),
@@ -83,6 +85,8 @@ def decision(outcome: Outcome, when: Chances, settings: PlanSettings, zone: Zone
 
 def _rule(outcome: Outcome) -> DecisionRule:
     judged = outcome.judgement
+    if outcome.left_by_crew is not None and outcome.truck_id is None:
+        return DecisionRule.LEFT_BY_CREW
     if outcome.rank is not None and judged.usable and not outcome.kept_fixed:
         return DecisionRule.OVERFLOW_FIRST if outcome.truck_id is not None else DecisionRule.NO_ROOM
     if outcome.truck_id is not None:

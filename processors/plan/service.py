@@ -21,6 +21,7 @@ from models.domain.failures import TransientError, UserError
 from models.domain.plan import CollectionPlan
 from models.domain.plan_day import DayEvent, DayState, StateChange, Wish, handout, moment_of, state_of
 from processors.plan.calendar import collection_weekdays, moment, next_collection_day
+from processors.plan.crew_words import TruckWord
 from processors.plan.day import fraction_days
 from processors.plan.disruption import Disruption
 from processors.plan.fallback import fallback_message, held_districts
@@ -35,6 +36,7 @@ from runtime.clock import Clock
 from runtime.postgres import open_pool
 from runtime.service import ServiceContext
 from runtime.settings import CitySettings, DatabaseSettings, PlanSettings
+from storage.crew_reports import StoredReport, reports_of
 from storage.district_standings import save_standings
 from storage.forecasts import keep_forecast
 from storage.outbox import append_once
@@ -180,7 +182,9 @@ class Planner:
         city = await self.read()
         limit = moment_of(event.plan_date, self.settings.plan_release_by, self.zone)
         async with self._pool.acquire() as connection:
-            given = handout(await state_changes(connection, event.plan_date), self.clock.now(), limit, event.plan_date)
+            changes = await state_changes(connection, event.plan_date)
+            given = handout(changes, self.clock.now(), limit, event.plan_date, shadow=self.settings.plan_shadow)
+            words = [_word(item) for item in await reports_of(connection, event.plan_date)]
             plans = [
                 (plan, await plan_inputs(connection, plan.plan_date, plan.district, plan.fraction, plan.revision))
                 for plan in await handed_out_plans(connection, given, event.plan_date)
@@ -189,7 +193,8 @@ class Planner:
         refuse_unknown(event, len(plans))
         stored = []
         for plan, kept in plans:
-            renewed = await asyncio.to_thread(renewed_plan, kept, event, city.roads, self.settings.plan_iterations or None)
+            iterations = self.settings.plan_iterations or None
+            renewed = await asyncio.to_thread(renewed_plan, kept, event, city.roads, iterations, words)
             inputs = kept_inputs(renewed.planned, kept["search"]["registry_version"], kept["forecasts"], renewed.made)
             async with self._pool.acquire() as connection, connection.transaction():
                 stored.append(await self._stored(connection, renewed.planned, inputs | renewed.before))
@@ -223,6 +228,18 @@ class Planner:
             known = {plan.fraction for plan in await plans_of(connection, coming)}
             wanted.append((coming, [name for name in fractions if name not in known]))
         return [(day, names) for day, names in wanted if names]
+
+
+def _word(stored: StoredReport) -> TruckWord:
+    report = stored.report
+    return TruckWord(
+        truck_id=stored.truck_id,
+        word=report.word,
+        container_id=report.container_id,
+        said_at=report.said_at,
+        reason=report.reason,
+        order=report.order,
+    )
 
 
 @dataclass(frozen=True, slots=True)

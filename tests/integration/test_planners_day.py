@@ -99,7 +99,16 @@ async def test_a_planners_day_from_draft_to_close(day: Day) -> None:
     assert renewed.check_failures == ()
     broken = [visit for route in renewed.routes if route.truck_id == out for visit in route.visits]
     assert all(visit.arrival_s <= 10 * 3600 for visit in broken), "a truck that is out does nothing more"
+    spoke = next(item for item in renewed.routes if item.truck_id == truck)
+    assert [visit.place_id for visit in spoke.visits if visit.kind == "stop"][0] == stops[0]["place_id"], "done stands first"
+    assert all(visit.place_id != stops[1]["place_id"] for route in renewed.routes for visit in route.visits), (
+        "blocked is out of the day"
+    )
+    assert "parked car" in next(item.reason for item in renewed.decisions if item.container_id == stops[1]["place_id"])
+    assert f"the crews' words of {truck}" in renewed.verdict
     for route in handed.routes:
+        if route.truck_id == truck:
+            continue
         begun = [visit.place_id for visit in route.visits if visit.arrival_s < 10 * 3600]
         after = next((item for item in renewed.routes if item.truck_id == route.truck_id), None)
         assert after is None if not begun else after is not None
@@ -109,6 +118,16 @@ async def test_a_planners_day_from_draft_to_close(day: Day) -> None:
     assert (await day.get(f"plans/{MONDAY}/day"))["changes"][-1]["revisions"][f"*/{plan.fraction}"] == handed.revision
     again = await day.post(f"plans/{MONDAY}/release")
     assert again["changes"][-1]["revisions"][f"*/{plan.fraction}"] == renewed.revision
+    changed = (await day.get("crew/tour", **crew))["changed_this_week"]
+    planned = {
+        visit.place_id
+        for route in handed.routes
+        if route.truck_id == truck
+        for visit in route.visits
+        if visit.arrival_s <= 10 * 3600
+    }
+    assert changed >= 1
+    assert changed <= len(planned) + 2
     view = await day.get(f"plans/{MONDAY}/first-view")
     assert {"truck_id": out, "why": "out: gearbox"} in view["missing_trucks"]
 

@@ -64,6 +64,7 @@ function draw() {
   element("simulated").textContent = w.simulated;
   element("handout").textContent = view.refused || (view.changed ? `${w.changed} ${tour.sentence}` : tour.sentence);
   element("handout").className = `banner ${view.refused ? "fixed_schedule" : tour.handed_out}`;
+  element("changed-week").textContent = tour.changed_this_week ? w.changed_week(tour.changed_this_week) : "";
   element("next").innerHTML = ahead.length ? nextCard(ahead[0], w) : `<p class="big">${stops.length ? w.all_done : w.none}</p>`;
   element("later-title").textContent = ahead.length > 1 ? w.later : "";
   element("later").innerHTML = ahead.slice(1).map((halt) => laterRow(halt, w)).join("");

@@ -8,7 +8,7 @@ export const WORDS = {
     skip_reasons: ["empty", "broken", "no access", "no time"], blocked_reasons: ["parked car", "road works", "market or event", "fire or danger"],
     order_reasons: ["already near it", "traffic", "road blocked", "asked on the street"], bags_reasons: ["a few", "many", "bulky waste"],
     simulated: "This city is simulated: no container on this page is real.", none: "There is no tour for this truck today.", changed: "The plan has changed: look at what comes next.",
-    disposal: "Tip", depot: "Depot", break: "Break", not_here: "Open this page with the code on your sheet.", done_by: { done: "done", skipped: "skipped", blocked: "blocked" }, drive_on: "Done, drive on",
+    changed_week: (n) => (n === 1 ? "What you said changed one stop this week." : `What you said changed ${n} stops this week.`), disposal: "Tip", depot: "Depot", break: "Break", not_here: "Open this page with the code on your sheet.", done_by: { done: "done", skipped: "skipped", blocked: "blocked" }, drive_on: "Done, drive on",
   },
   nl: {
     next: "Volgende stop", later: "Daarna", planned: "gepland", navigate: "Navigeer", done: "Klaar", skipped: "Overslaan", blocked: "Geblokkeerd", bags_beside: "Zakken ernaast",
@@ -18,6 +18,6 @@ export const WORDS = {
     skip_reasons: ["leeg", "kapot", "geen toegang", "geen tijd"], blocked_reasons: ["geparkeerde auto", "wegwerk", "markt of evenement", "brand of gevaar"],
     order_reasons: ["al in de buurt", "verkeer", "weg geblokkeerd", "op straat gevraagd"], bags_reasons: ["een paar", "veel", "grofvuil"],
     simulated: "Deze stad is gesimuleerd: geen container op deze pagina is echt.", none: "Er is vandaag geen route voor deze wagen.", changed: "Het plan is veranderd: kijk wat er nu komt.",
-    disposal: "Storten", depot: "Remise", break: "Pauze", not_here: "Open deze pagina met de code op je rijblad.", done_by: { done: "klaar", skipped: "overgeslagen", blocked: "geblokkeerd" }, drive_on: "Klaar, verder",
+    changed_week: (n) => (n === 1 ? "Wat jullie zeiden veranderde deze week één stop." : `Wat jullie zeiden veranderde deze week ${n} stops.`), disposal: "Storten", depot: "Remise", break: "Pauze", not_here: "Open deze pagina met de code op je rijblad.", done_by: { done: "klaar", skipped: "overgeslagen", blocked: "geblokkeerd" }, drive_on: "Klaar, verder",
   },
 };

@@ -14,6 +14,7 @@ from tests.unit.plan.small_city import ZONE
 FIGURES: dict[str, Any] = {
     "plan_date": date(2026, 11, 23), "next_chance": date(2026, 11, 24), "level_expected": 0.81, "stale_hours": 36, "required_from": 0.25,
     "cost": 4.5, "turning_probability": 0.06, "district": "Haven", "rank": 2, "ranks": 5, "bridges": ("B-7",), "extra_m": 1840,
+    "left_by_crew": "parked car",
 }  # fmt: skip
 
 
