@@ -223,6 +223,19 @@ class PlanSettings(Settings):
     plan_bridge_closed_minutes: float = Field(
         30, gt=0, description="A road closed on a bridge for longer than this is out of service, not an opening for ships"
     )
+    plan_roads: str = Field(
+        "streets",
+        pattern=r"^(streets|straight_line|https?://\S+)$",
+        description="Roads of plans: `streets` of the registry, `straight_line` (an estimate), or the address of an OSRM server, like http://127.0.0.1:5000",
+    )
+    plan_osrm_profile: str = Field("driving", description="Name of the trucks' profile at the OSRM server")
+    plan_osrm_places: int = Field(100, ge=2, description="Places that the OSRM server takes per request (its --max-table-size)")
+    plan_roads_away: Literal["wait", "streets"] = Field(
+        "wait", description="When the OSRM server is away: no plan until it is back, or plans on the registry's streets that say so"
+    )
+    plan_roads_folder: Path | None = Field(
+        None, description="Folder in which matrices of the OSRM server are kept; in memory only when empty"
+    )
     plan_poll_seconds: float = Field(5, gt=0, description="How often the service looks for requests and for the day's plan")
     plan_shadow: bool = Field(
         False, description="Shadow mode: plans are made and scored every day and never handed out; the fixed schedule is driven"

@@ -12,7 +12,7 @@ import asyncpg
 from models.domain.district_standing import Standing
 from models.domain.plan_day import DayEvent, DayEventKind
 from models.domain.registry import Thing
-from processors.plan.city_roads import roads_from_features
+from processors.plan.city_roads import roads_as_set
 from processors.plan.day import CityInputs
 from processors.plan.lock_file import installed_versions
 from processors.plan.planner import Planned
@@ -62,7 +62,7 @@ class CityReader:
                 standings=await self._standings(connection, day, containers) if day else (),
             )
             if self._roads is None or self._roads[0] != number:
-                self._roads = (number, roads_from_features(await registry.map_features(connection, "street")))
+                self._roads = (number, roads_as_set(await registry.map_features(connection, "street"), self._settings))
         return City(inputs, self._roads[1], number)
 
     async def _standings(self, connection: asyncpg.Connection, day: date, containers: Sequence[Thing]) -> tuple[Standing, ...]:

@@ -141,6 +141,8 @@ def ground_of(
     open_matrix = roads.matrix(places, profile) if day.closed_bridges else None
     profile = replace(profile, closed_bridges=profile.closed_bridges | frozenset(day.closed_bridges))
     matrix = roads.matrix(places, profile)
+    if open_matrix is not None and open_matrix.estimated != matrix.estimated:
+        open_matrix = None  # a server went away in between: the two say nothing about bridges
     problem, yard = _problems(day, sites, matrix, settings)
     return Ground(
         day,

@@ -30,6 +30,7 @@ from processors.plan.planner import FractionDay, Planned, plan_fraction
 from processors.plan.replanning import concerns, refuse_unknown, renewed_plan
 from processors.plan.shadowing import Shadow
 from processors.plan.wishing import Wished, wished_plan
+from processors.routing.osrm import ServerAway
 from processors.routing.roads import RoadProfile
 from runtime import logs, metrics
 from runtime.clock import Clock
@@ -345,7 +346,7 @@ class PlanService:
             if request.district != "*":
                 raise UserError(f"plans are made for the whole city, not for district {request.district}: ask for *")
             made = await self._planner.make(request.plan_date, None if request.fraction == "*" else [request.fraction])
-        except UserError as error:
+        except (UserError, ServerAway) as error:
             return Answer(failure=str(error))
         except ValidationError as error:
             return Answer(failure=f"the request is wrong: {error.errors()[0]['msg']}")

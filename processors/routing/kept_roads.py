@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from pathlib import Path
 
@@ -21,9 +21,12 @@ MOST_KEPT = 16
 
 
 class KeptRoads:
-    """Implements `Roads`. `map_version` names the roads' content: the registry's version, an extract's hash, a server's data version."""
+    """Implements `Roads`. `map_version` names the roads' content: the registry's version, an extract's hash; or asks for it at each matrix, as a
+    server's data may be renewed at any time."""
 
-    def __init__(self, roads: Roads, map_version: str, folder: Path | None = None, most_kept: int = MOST_KEPT) -> None:
+    def __init__(
+        self, roads: Roads, map_version: str | Callable[[Place], str], folder: Path | None = None, most_kept: int = MOST_KEPT
+    ) -> None:
         self._roads = roads
         self._map_version = map_version
         self._folder = folder
@@ -44,7 +47,8 @@ class KeptRoads:
 
     def _key(self, places: Sequence[Place], profile: RoadProfile) -> str:
         *plain, closed = astuple(profile)
-        question = [type(self._roads).__name__, self._map_version, *plain, sorted(closed), [list(place) for place in places]]
+        version = self._map_version if isinstance(self._map_version, str) else self._map_version(places[0])
+        question = [type(self._roads).__name__, version, *plain, sorted(closed), [list(place) for place in places]]
         return hashlib.sha256(orjson.dumps(question)).hexdigest()
 
     def _asked(self, key: str, places: Sequence[Place], profile: RoadProfile) -> RoadMatrix:

@@ -20,9 +20,13 @@ PLACES_PER_REQUEST = 100
 TIMEOUT_SECONDS = 30.0
 
 
+class ServerAway(TransientError):
+    """An OSRM server does not answer."""
+
+
 class Osrm:
     """Implements `Roads`. `profile_name` is the server's own name of the vehicle (`driving` by default); its speeds are multiplied by
-    the road profile's `speed_factor`. Raises `TransientError` when the server is away, `UserError` for what it cannot answer."""
+    the road profile's `speed_factor`. Raises `ServerAway` when the server is away, `UserError` for what it cannot answer."""
 
     def __init__(
         self,
@@ -53,6 +57,12 @@ class Osrm:
             answer = self._ask(client, "route", [start, end], {"overview": "full", "geometries": "geojson"})
         line = answer["routes"][0]["geometry"]["coordinates"]
         return [start, *((float(lat), float(lon)) for lon, lat in line), end]
+
+    def data_version(self, place: Place) -> str:
+        """Which server, vehicle and data: what matrices are kept by. Data without a version of their own are known by the address alone."""
+        with self._client() as client:
+            answer = self._ask(client, "nearest", [place], {"number": "1"})
+        return f"{self.url} {self.profile_name} {answer.get('data_version', '')}".rstrip()
 
     def _source(self, profile: RoadProfile) -> str:
         bridges = f", which cannot leave out {len(profile.closed_bridges)} closed bridges" if profile.closed_bridges else ""
@@ -86,7 +96,7 @@ class Osrm:
             response = client.get(f"{self.url}/{service}/v1/{self.profile_name}/{at}", params=parameters)
             answer = response.json()
         except httpx.HTTPError as error:
-            raise TransientError(f"the OSRM server at {self.url} does not answer: {type(error).__name__}") from error
+            raise ServerAway(f"the OSRM server at {self.url} does not answer: {type(error).__name__}") from error
         except ValueError as error:
             raise UserError(
                 f"{self.url} answers {service} with status {response.status_code} and no JSON; is it an OSRM server?"

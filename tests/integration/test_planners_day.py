@@ -100,7 +100,7 @@ async def test_a_planners_day_from_draft_to_close(day: Day) -> None:
     broken = [visit for route in renewed.routes if route.truck_id == out for visit in route.visits]
     assert all(visit.arrival_s <= 10 * 3600 for visit in broken), "a truck that is out does nothing more"
     spoke = next(item for item in renewed.routes if item.truck_id == truck)
-    assert [visit.place_id for visit in spoke.visits if visit.kind == "stop"][0] == stops[0]["place_id"], "done stands first"
+    assert next(visit.place_id for visit in spoke.visits if visit.kind == "stop") == stops[0]["place_id"], "done stands first"
     assert all(visit.place_id != stops[1]["place_id"] for route in renewed.routes for visit in route.visits), (
         "blocked is out of the day"
     )
