@@ -46,7 +46,7 @@ def fraction_days(
     """One per fraction that has containers, in alphabetical order; on a day without collections no truck drives, unless the day is
     disrupted: then the trucks that are left drive whatever day it is.
 
-    Districts that are held to their fixed routes follow the schedule, unless the day is disrupted. Raises `UserError` when the registry lacks
+    Districts that are held to their fixed routes follow the schedule, unless the day is disrupted or nothing is driven by plan. Raises `UserError` when the registry lacks
     what plans need.
     """
     _complete(inputs)
@@ -56,7 +56,8 @@ def fraction_days(
     for container in sorted(inputs.containers, key=lambda item: item.thing_id):
         if container.fraction is not None:
             judged[container.fraction].append(judge(container, inputs.forecasts.get(container.thing_id), when, settings, now))
-    standings = () if disruption else with_counts(inputs.standings, [item for items in judged.values() for item in items])
+    nobody_is_held = disruption is not None or settings.plan_shadow
+    standings = () if nobody_is_held else with_counts(inputs.standings, [item for items in judged.values() for item in items])
     held = held_districts(standings, day, settings)
     judged = {fraction: [held_to_schedule(item, held) for item in items] for fraction, items in judged.items()}
     due = {line.container_id for line in inputs.fixed_lines if is_due(line, day)}

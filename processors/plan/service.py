@@ -180,11 +180,15 @@ class Planner:
     async def replan(self, event: DayEvent) -> list[CollectionPlan]:
         """Plans the rest of a day anew for each plan that an event concerns, from what is handed out, and stores the results. They wait
         for their release. Raises `UserError` when it concerns none, or what has been done already."""
+        if self.settings.plan_shadow:
+            raise UserError(
+                f"the city is in shadow mode: the fixed schedule of {event.plan_date} is driven, and no plan to plan anew"
+            )
         city = await self.read()
         limit = moment_of(event.plan_date, self.settings.plan_release_by, self.zone)
         async with self._pool.acquire() as connection:
             changes = await state_changes(connection, event.plan_date)
-            given = handout(changes, self.clock.now(), limit, event.plan_date, shadow=self.settings.plan_shadow)
+            given = handout(changes, self.clock.now(), limit, event.plan_date)
             words = [_word(item) for item in await reports_of(connection, event.plan_date)]
             plans = [
                 (plan, await plan_inputs(connection, plan.plan_date, plan.district, plan.fraction, plan.revision))

@@ -209,6 +209,7 @@ def reproduce(
     decision: Annotated[
         str, typer.Argument(help="DATE/FRACTION, DATE/FRACTION/REVISION, or with /CONTAINER at the end", metavar="DECISION")
     ],
+    shadow_plan: Annotated[bool, typer.Option("--shadow", help="The shadow plan of that day")] = False,
 ) -> None:
     """Make a stored plan again from its stored inputs and compare every decision, byte for byte. Status 1 when one differs; under
     another lock file it says "not reproducible here".
@@ -217,7 +218,9 @@ def reproduce(
     """
     import asyncio
 
-    same = asyncio.run(_reproduced(decision))
+    from models.domain.plan import SHADOW, WHOLE_CITY
+
+    same = asyncio.run(_reproduced(decision, SHADOW if shadow_plan else WHOLE_CITY))
     if not same:
         raise typer.Exit(1)
 
@@ -314,17 +317,17 @@ def _sheet(tour: HandedTour) -> bytes:
     return tour_files.sheet(tour, link, city, language, style).encode()
 
 
-async def _reproduced(text: str) -> bool:
+async def _reproduced(text: str, district: str) -> bool:
     from models.domain.failures import UserError
     from processors.plan.reproduction import decided, made_again
     from storage.plans import plan_inputs, plan_of
 
     plan_date, fraction, revision, container = _decision(text)
     async with opened() as (connection, _):
-        plan = await plan_of(connection, plan_date, "*", fraction, revision)
+        plan = await plan_of(connection, plan_date, district, fraction, revision)
         if plan is None:
             raise UserError(f"there is no plan {text}")
-        kept = await plan_inputs(connection, plan_date, "*", fraction, plan.revision)
+        kept = await plan_inputs(connection, plan_date, district, fraction, plan.revision)
     again = made_again(kept).plan
     pairs = {item.container_id: (item, other) for item, other in zip(plan.decisions, again.decisions, strict=False)}
     if container is not None:

@@ -7,6 +7,7 @@ import shutil
 import socket
 from collections.abc import AsyncIterator
 from contextlib import closing, nullcontext
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,12 +16,19 @@ from fastapi import FastAPI
 from playwright.async_api import BrowserContext, Page, async_playwright
 
 from api.crew_links import crew_token
+from models.domain.plan_day import DayEvent, DayEventKind
+from models.domain.shadow import DayFigures, DistrictDay
 from storage.crew_reports import reports_of
+from storage.forecasts import current_forecasts, replace_current_forecasts
+from storage.plan_days import append_event
 from storage.plans import plans_of
+from storage.shadow import save_district_days
 from tests.browser.test_page import CHROMIUM_OPTIONS
 from tests.planners_day import KEY, MONDAY, PLANNER, Day, at
 
 pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(300)]
+
+DOUBTFUL = ("c-0003", "c-0007")
 
 
 class Served:
@@ -127,6 +135,7 @@ async def test_a_planner_looks_at_the_day_and_releases_it(
     if engine == "plain":
         pytest.skip("the page is the same on both engines")
     _, page = phone
+    await doubt_some(planners_day)
     await planners_day.service.make_missing()
     planners_day.be(at(6))
     await page.set_viewport_size({"width": 1440, "height": 900})
@@ -135,6 +144,11 @@ async def test_a_planner_looks_at_the_day_and_releases_it(
     panel = page.locator("#panel-day")
     await panel.locator("text=What differs").wait_for()
     assert "waits for its release" in await page.inner_text("#handout")
+    text = await panel.inner_text()
+    assert f"Rests on doubtful data: {len(DOUBTFUL)}" in text
+    assert all(name in text for name in DOUBTFUL)
+    assert "Trucks that are missing: 1" in text
+    assert "out: gearbox" in text
     await page.fill("#planner-token", PLANNER["authorization"].removeprefix("Bearer "))
     await panel.locator("#sign-in button").click()
     await panel.locator("text=Release the plan").click()
@@ -146,3 +160,53 @@ async def test_a_planner_looks_at_the_day_and_releases_it(
     assert await page.locator("figure svg.segno").count() == 1
     assert "released and handed out" in await page.inner_text("header")
     await page.screenshot(path=str(tmp_path / "sheet.png"))
+
+
+async def doubt_some(day: Day) -> None:
+    """Two containers' data are doubtful, and a truck is out."""
+    async with day.pool.acquire() as connection:
+        current = {item.container_id: item for item in await current_forecasts(connection)}
+        doubtful = [current[name].model_copy(update={"cutoff": at(4, 1), "data_grade": "doubtful"}) for name in DOUBTFUL]
+        await replace_current_forecasts(connection, doubtful)
+        truck = await connection.fetchval("SELECT truck_id FROM fixed_collection WHERE 0 = ANY (weekdays) ORDER BY 1 LIMIT 1")
+        gone = DayEvent(plan_date=MONDAY, kind=DayEventKind.TRUCK_OUT, subject=truck, at=at(4), note="gearbox")
+        await append_event(connection, gone)
+
+
+async def test_the_page_says_that_the_city_is_in_shadow_mode_and_what_plans_would_have_come_to(
+    planners_day: Day, phone: tuple[BrowserContext, Page], engine: str, tmp_path: Path
+) -> None:
+    if engine == "plain":
+        pytest.skip("the page is the same on both engines")
+    _, page = phone
+    day = Day(planners_day.pool, planners_day.clock, plan_shadow=True, plan_shadow_districts="")
+    await day.service.make_missing()
+    async with day.pool.acquire() as connection:
+        await save_district_days(connection, [weeks_of_scores(ago) for ago in range(1, 29)])
+    served = Served(day.application)
+    await served.start()
+    try:
+        await page.set_viewport_size({"width": 1440, "height": 900})
+        await page.goto(f"{served.address}/?panel=day")
+        await page.wait_for_selector("body[data-ready]")
+        panel = page.locator("#panel-day")
+        await panel.locator("text=Shadow mode: plans beside the fixed routes").wait_for()
+        assert "Shadow mode: the fixed schedule is handed out" in await page.inner_text("#handout")
+        assert "28 days, 4 whole weeks" in await panel.inner_text()
+        assert "not proven" in await panel.locator("tr", has_text="overflow container-hours").inner_text()
+        assert "not proven" not in await panel.locator("tr", has_text="distance (km)").inner_text()
+        await page.screenshot(path=str(tmp_path / "shadow.png"))
+    finally:
+        await served.stop()
+
+
+def weeks_of_scores(ago: int) -> DistrictDay:
+    """Every week some kilometres less under shadow plans, and overflow now and then."""
+    fixed = DayFigures(emptyings=9, levels_known=9, fill_at_emptying=0.55, overflow_hours=1.0, distance_m=41_000, duration_s=21_000)
+    plan = fixed.model_copy(
+        update={"emptyings": 6, "fill_at_emptying": 0.74, "overflow_hours": ago // 7 % 2 * 2.5, "distance_m": 31_000 + ago * 100}
+    )
+    return DistrictDay(
+        plan_date=MONDAY - timedelta(days=ago), district="Haven", driven_by="fixed_schedule", containers=30, counted=29, driven=fixed,
+        shadow=plan, scored_at=at(5),
+    )  # fmt: skip
