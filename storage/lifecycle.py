@@ -70,7 +70,7 @@ class Lifecycle:
             KeptTable("plan_wish", "at", decisions, "Pinned and forbidden containers"),
             KeptTable("plan_day_event", "at", decisions, "Breakdowns, blocked roads and urgent containers"),
             KeptTable("crew_report", "said_at", decisions, "What crews said back, by truck"),
-            KeptTable("shadow_visit", "scored_from", decisions, "When shadow plans would have collected containers"),
+            KeptTable("shadow_visit", "made_at", decisions, "When shadow plans would have collected containers"),
             KeptTable("district_day", "scored_at", self.rollups, "What districts' days came to, and what shadow plans would have"),
             KeptTable("district_fallback", "at", decisions, "How districts stood when days were planned"),
             KeptTable("disrupted_day", "at", decisions, "Days left out of learning"),

@@ -22,7 +22,7 @@ async def replace_shadow_visits(
             "DELETE FROM shadow_visit WHERE plan_date = $1 AND container_id = ANY ($2::text[])", plan_date, list(container_ids)
         )
         await connection.executemany(
-            "INSERT INTO shadow_visit (container_id, plan_date, collected_at, scored_from) VALUES ($1, $2, $3, $4)",
+            "INSERT INTO shadow_visit (container_id, plan_date, collected_at, made_at) VALUES ($1, $2, $3, $4)",
             [(item.container_id, item.plan_date, item.collected_at, at) for item in visits],
         )
 

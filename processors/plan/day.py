@@ -46,8 +46,8 @@ def fraction_days(
     """One per fraction that has containers, in alphabetical order; on a day without collections no truck drives, unless the day is
     disrupted: then the trucks that are left drive whatever day it is.
 
-    Districts that are held to their fixed routes follow the schedule, unless the day is disrupted or nothing is driven by plan. Raises `UserError` when the registry lacks
-    what plans need.
+    Districts that are held to their fixed routes follow the schedule, unless the day is disrupted or nothing is driven by plan. Raises
+    `UserError` when the registry lacks what plans need.
     """
     _complete(inputs)
     weekdays = collection_weekdays(settings.plan_weekdays)

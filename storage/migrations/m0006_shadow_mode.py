@@ -10,7 +10,7 @@ CREATE TABLE shadow_visit (
     container_id text NOT NULL,
     plan_date date NOT NULL,
     collected_at timestamptz,
-    scored_from timestamptz NOT NULL,
+    made_at timestamptz NOT NULL,
     PRIMARY KEY (container_id, plan_date)
 );
 COMMENT ON TABLE shadow_visit IS 'Containers on their days in shadow mode: when the shadow plan would have collected them, null when not at all.';

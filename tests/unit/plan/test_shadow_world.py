@@ -140,3 +140,44 @@ def test_the_fill_at_emptying_is_observed_here_and_estimated_there() -> None:
     assert found.shadow is not None
     assert found.driven.fill_at_emptying == pytest.approx(PER_DAY * EVERY_DAYS, abs=0.03)
     assert found.shadow.fill_at_emptying == pytest.approx(1.0), "nobody had been there before"
+
+
+def lived(seed: int, days: int = 28) -> tuple[TwoWorlds, np.ndarray, np.ndarray]:
+    """A container with random inflow and noisy readings, emptied by the real trucks every third day and by those of the shadow plan every fifth; and
+    how full the shadow world truly was, with the moments."""
+    random = np.random.default_rng(seed)
+    rate = random.uniform(0.12, 0.28)
+    times = np.arange(BEGIN - 20 * DAY, BEGIN + days * DAY, HOUR)
+    inflow = random.gamma(0.25, rate / 24 / 0.25, len(times))
+    offset = int(random.integers(0, 3))
+    real, shadow, level, other = [], [], 0.3, 0.3
+    for step, moment in enumerate(times):
+        day, hour = int((moment - BEGIN) // DAY), int((moment - BEGIN) % DAY // HOUR)
+        real_comes = hour == 10 and (day + offset) % 3 == 0
+        shadow_comes = hour == 10 and (day + offset) % 5 == 0 if moment >= BEGIN else real_comes
+        level, other = (0.02 if real_comes else level), (0.02 if shadow_comes else other)
+        level, other = level + inflow[step], other + inflow[step]
+        real.append(level)
+        shadow.append(other)
+    read = np.clip(np.array(real) + random.normal(0, 0.01, len(times)), 0, 1)
+    collected = [day for day in range(days) if (day + offset) % 5 == 0]
+    seen = [
+        item.model_copy(update={"collected_at": item.collected_at and item.collected_at + timedelta(hours=1)})
+        for item in visits(range(days), collected)
+    ]
+    return two_worlds(History("c-1", "residual", times, read), seen, ZONE), np.array(shadow), times
+
+
+def test_the_estimated_shadow_world_is_what_it_would_truly_have_been() -> None:
+    errors, estimated_h, true_h = [], 0.0, 0.0
+    for seed in range(40):
+        worlds, truth, times = lived(seed)
+        inside = (times >= BEGIN + 2 * DAY) & (times < BEGIN + 27 * DAY)
+        estimate = worlds.shadow(times[inside] + 1.0)
+        errors += np.abs(np.clip(estimate, 0, 1) - np.clip(truth[inside], 0, 1)).tolist()
+        estimated_h += float((estimate >= 0.98).sum())
+        true_h += float((truth[inside] >= 0.98).sum())
+    print(f"mean error {np.mean(errors):.4f}, overflow {estimated_h:.0f} h estimated, {true_h:.0f} h true")
+    assert true_h > 500
+    assert np.mean(errors) < 0.03
+    assert estimated_h == pytest.approx(true_h, rel=0.1)
