@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from models.domain.plan import CollectionPlan, ContainerDecision
+from models.domain.plan import CollectionPlan, ContainerDecision, DecisionFigures
 from models.domain.plan_day import DayEventKind
+from models.domain.reason_words import HELD
 from storage import registry
 from storage.plan_days import events_of
 from storage.plans import plan_of, plans_of, previous_plan_date
@@ -118,13 +119,13 @@ def _moved(plans: Sequence[CollectionPlan], earlier: Sequence[CollectionPlan]) -
 
 
 def _doubtful(plans: Sequence[CollectionPlan]) -> list[ContainerDecision]:
-    found = [
-        item
-        for plan in plans
-        for item in plan.decisions
-        if item.figures is not None and (item.figures.doubtful or item.figures.unusable is not None)
-    ]
+    found = [item for plan in plans for item in plan.decisions if item.figures is not None and _rests_on_doubt(item.figures)]
     return sorted(found, key=lambda item: (not item.collected, item.container_id))
+
+
+def _rests_on_doubt(figures: DecisionFigures) -> bool:
+    """Not of a container whose whole district follows its fixed route: its data are not to blame."""
+    return figures.doubtful or (figures.unusable is not None and figures.unusable not in HELD)
 
 
 def _missing(plans: Sequence[CollectionPlan], due: set[str], broken: dict[str, str]) -> list[MissingTruck]:

@@ -8,7 +8,7 @@ import asyncpg
 import orjson
 
 from models.domain.failures import UserError
-from models.domain.plan import CollectionPlan
+from models.domain.plan import CollectionPlan, DecisionRule
 from models.domain.plan_day import (
     DayEvent,
     DayState,
@@ -128,6 +128,10 @@ async def close_day(
     fixed = given.what is not HandedOut.PLAN
     routes = [route for plan in plans for route in (plan.fixed_routes if fixed else plan.routes)]
     planned = [name for route in routes for visit in route.visits for name in visit.container_ids]
+    # What crews left standing is on no tour of a re-plan, and was planned all the same.
+    planned += [
+        item.container_id for plan in plans for item in plan.decisions if item.rule is DecisionRule.LEFT_BY_CREW and not fixed
+    ]
     reports = [stored.report for stored in await reports_of(connection, plan_date)]
     change = StateChange(
         plan_date=plan_date, state=DayState.CLOSED, role=role, at=now, note=day_result(planned, reports).sentence()

@@ -6,9 +6,9 @@ export function dayPanel(view, first, shadow, signedIn) {
   return `<h2>${day(view.plan_date)}: ${escape(view.state ?? "no plan yet")}</h2>
     <p class="handout ${escape(view.handed_out)}">${escape(view.sentence)}</p>
     <table>${view.changes.map((step) => `<tr><td>${escape(step.state)}</td><td>${escape(step.role)}</td><td>${moment(step.at)}</td><td>${escape(step.note)}</td></tr>`).join("")}</table>
-    <p class="hint">Release by ${moment(view.release_by)}; after that the fixed schedule is handed out.</p>
+    ${shadow?.shadow ? "" : `<p class="hint">Release by ${moment(view.release_by)}; after that the fixed schedule is handed out.</p>`}
     ${view.held.map((item) => `<p class="handout fixed_schedule">${escape(item.sentence)}</p>`).join("")}
-    ${signedIn ? actions(view) : signIn()}
+    ${signedIn ? actions(view, shadow?.shadow) : signIn()}
     ${shadow?.comparisons.length ? inShadow(shadow) : ""}
     ${first ? looks(first) : ""}
     ${view.wishes.length ? `<h2>Asked for</h2><table>${view.wishes.map((wish) => `<tr><td>${escape(wish.kind)}</td><td>${escape(wish.container_id)} ${escape(wish.truck_id ?? "")}</td><td class="number">${signed(wish.price_m / 1000, 1)} km</td><td class="number">€ ${signed(wish.price_cost, 2)}</td></tr>`).join("")}</table>` : ""}
@@ -46,8 +46,8 @@ function inShadow(shadow) {
 
 const signIn = () => `<form id="sign-in"><label>Planner's token <input id="planner-token" type="password" autocomplete="off"></label> <button>Sign in</button></form>`;
 
-function actions(view) {
-  const next = { draft: [["release", view.handed_out === "fixed_schedule" ? "Release late, take the fixed schedule back" : "Release the plan"]], released: [["release", "Release the newest plans again"], ["drive", "The trucks are back"]], driven: [["close", "Close the day"]] }[view.state] ?? [];
+function actions(view, inShadow) {
+  const next = { draft: inShadow ? [] : [["release", view.handed_out === "fixed_schedule" ? "Release late, take the fixed schedule back" : "Release the plan"]], released: [["release", "Release the newest plans again"], ["drive", "The trucks are back"]], driven: [["close", "Close the day"]] }[view.state] ?? [];
   return `<p class="actions">${next.map(([step, label]) => `<button data-step="${step}">${label}</button>`).join(" ")}</p>
     ${["draft", "released"].includes(view.state) ? `<form id="wish"><h2>Change the plan</h2>
       <label>Container <input id="wish-container" required></label> <label>by truck <input id="wish-truck" placeholder="any"></label>

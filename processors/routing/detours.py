@@ -27,7 +27,9 @@ def detour_of(problem: Problem, solution: Solution, node: str) -> Detour | None:
         if node in route.stops:
             places = _places(problem, route)
             index = next(i for i, visit in enumerate(_halts(route)) if visit.node == node and visit.kind is VisitKind.STOP)
-            return _detour(problem, route.truck_id, places[index - 1], stop, places[index + 1], on_route=True)
+            # A truck that broke down goes nowhere from its last stop: its way there is what the stop cost.
+            after = places[index + 1] if index + 1 < len(places) else stop.place
+            return _detour(problem, route.truck_id, places[index - 1], stop, after, on_route=True)
     options = [
         _detour(problem, route.truck_id, before, stop, after, on_route=False)
         for route in solution.routes

@@ -159,3 +159,14 @@ def test_a_crew_that_changed_its_order_drives_to_its_own_next_container() -> Non
     )  # fmt: skip
     plan = renewed(kept, [said(name, CrewWord.DONE, stops[0], 20), order]).planned.plan
     assert stops_of(plan, name)[:2] == [stops[0], stops[3]]
+
+
+def test_a_truck_that_breaks_down_where_its_crew_said_done_ends_its_day_there() -> None:
+    found, kept, stops = morning()
+    name = truck_of(found, stops[0])
+    plan = renewed(kept, [said(name, CrewWord.DONE, stops[0], 20)], kind=DayEventKind.TRUCK_OUT, subject=name).planned.plan
+    assert plan.check_failures == ()
+    assert stops_of(plan, name) == [stops[0]]
+    decision = next(item for item in plan.decisions if item.container_id == stops[0])
+    assert decision.collected
+    assert decision.detour_m is not None
