@@ -9,13 +9,16 @@ import asyncpg
 import pytest
 
 from deploy.local.processes import StackState
+from models.domain.district_standing import Standing
 from models.domain.plan_day import CrewReport, CrewWord, DayEvent, DayEventKind, DayState, StateChange, Wish, WishKind
+from models.domain.shadow import ShadowVisit
 from models.sensor_kinds import SENSOR_KINDS
 from models.sensor_kinds.container_fill import CONTAINER_FILL
 from runtime.postgres import connected
 from runtime.settings import DatabaseSettings, load
 from storage.crew_reports import append_reports
 from storage.dead_letters import append_dead_letters
+from storage.district_standings import save_standings
 from storage.ledger import LedgerEntry, add_to_ledger, ledger_totals
 from storage.outbox import append_once
 from storage.plan_days import append_event, append_state, ensure_draft, mark_disrupted, save_wish
@@ -23,12 +26,14 @@ from storage.plans import answer_plan_request, plan_request, plan_requests, requ
 from storage.readings import append_readings, latest_readings
 from storage.rollups import rollups
 from storage.schema import check_schema
+from storage.shadow import replace_shadow_visits, save_district_days
 from storage.stream_offsets import advance_offset
 from tests.contract.sample_readings import START, stored
 from tests.contract.test_storage_dead_letters import _letter
 from tests.contract.test_storage_decisions import INPUTS, _forecast, _plan
 from tests.contract.test_storage_forecast_models import DESCRIPTION
 from tests.contract.test_storage_forecast_scores import DAY, _outcome
+from tests.contract.test_storage_shadow import scored
 
 pytestmark = pytest.mark.servers
 
@@ -120,6 +125,12 @@ async def test_api_and_plan_may_write_what_belongs_to_a_planners_day(
         await save_wish(connection, pin)
         await save_wish(connection, pin)
         await mark_disrupted(connection, draft)
+        await replace_shadow_visits(
+            connection, day, ["c-1"], [ShadowVisit(plan_date=day, container_id="c-1", collected_at=None)], START
+        )
+        for _ in range(2):
+            await save_district_days(connection, [scored(1, 0.5)])
+            await save_standings(connection, day, [Standing(district="Haven")], {}, START)
         assert await append_once(connection, "alerts", "k", {})
     async with _as("api", servers, storage_settings) as connection:
         await append_state(connection, draft.model_copy(update={"state": DayState.RELEASED}))
