@@ -20,6 +20,7 @@ from simulators.lane import Lane
 from simulators.ledger import Fate
 from simulators.measured_waste import MeasuredWaste
 from simulators.sensor_simulator import HOUR_S, CitySizes, SimulationSpan
+from simulators.true_course import CourseRecorder, TrueCourse
 from simulators.usage import Usage
 from simulators.waste import TrueEmptying, WasteSimulator
 
@@ -30,7 +31,8 @@ ENDS = datetime(2026, 9, 28, tzinfo=UTC)
 @dataclass(frozen=True, slots=True, eq=False)
 class FillSeries:
     """One container. `times` rise strictly (seconds since 1970, as stored), `levels` are what its readings say, `truth` what was so,
-    `faults` the bits of `simulators.faults`, `known` when each reading arrived. `emptyings` are all true ones, in order."""
+    `faults` the bits of `simulators.faults`, `known` when each reading arrived. `emptyings` are all true ones, in order. `course` is
+    the true level at every moment, read or not."""
 
     container_id: str
     fraction: str
@@ -40,6 +42,7 @@ class FillSeries:
     faults: Ints
     known: Floats
     emptyings: tuple[TrueEmptying, ...]
+    course: TrueCourse
 
     @property
     def emptied(self) -> Floats:
@@ -63,9 +66,12 @@ def simulate_fill(
     make = MeasuredWaste if usage == "measured" else WasteSimulator
     simulator = make(build_city_map(map_seed), sizes, span, seed)
     lane = Lane(simulator, seed, 0, faults, span)
+    recorder = CourseRecorder(simulator)
     sent = []
     for start_s in range(simulator.warm_up_from_s, span.end_s, HOUR_S):
         judged = lane.run(start_s, latest_us=span.end_s * 1_000_000 - 1, truth=None)
+        if start_s >= simulator.history_from_s:
+            recorder.note()
         if len(judged.batch):
             sent.append(judged.batch.take(judged.fate == Fate.STORED))
     stored = joined(sent)
@@ -74,7 +80,7 @@ def simulate_fill(
     empty = np.array([item.empty_distance_mm for item in simulator.geometries])[place]
     full = np.array([item.full_distance_mm for item in simulator.geometries])[place]
     levels = np.clip((empty - stored.values["distance_mm"]) / (empty - full), 0.0, 1.0)
-    series = []
+    series, courses = [], recorder.courses()
     for number, container in enumerate(simulator.containers):
         rows = np.flatnonzero(place == number)
         rows = rows[np.argsort(stored.stated_at_us[rows], kind="stable")]
@@ -92,6 +98,7 @@ def simulate_fill(
                     for item in simulator.emptyings
                     if item.container_id == container.thing.thing_id and item.emptied_at_us >= simulator.history_from_s * 1_000_000
                 ),
+                course=courses[number],
             )
         )
     return series

@@ -34,6 +34,7 @@ class MeasuredWaste(WasteSimulator):
         self._litres_per_day = self._capacity_l * self._trait("share_per_day") * rng.lognormal(0, self._trait("spread"))
         self._litres_per_deposit = self._capacity_l * self._trait("share_per_deposit")
         self._weekday_factor = np.array([usage.week for usage in self._of]).T.copy()
+        self._day_spread = self._trait("day_spread")
         self._report_phase = rng.integers(0, _CYCLE_H, n)
         self._truck_hour = rng.integers(7, 15, n)
         self._heap: Floats = np.zeros(n)
@@ -67,8 +68,7 @@ class MeasuredWaste(WasteSimulator):
         rng = generator(self._seed, _STREAM, 2, day.toordinal())
         n = len(self.containers)
         self._log_drift += rng.normal(0, MEASURED_USAGE.log_drift_per_day, n)
-        spread = self._trait("day_spread")
-        self._day_factor = rng.lognormal(-(spread**2) / 2, spread)
+        self._day_factor = rng.lognormal(-(self._day_spread**2) / 2, self._day_spread)
         fill = self._litres / self._capacity_l + 0.4 * self._trait("share_per_day")  # as it will be when the truck comes
         since = day.toordinal() - self._last_emptied
         due = (since >= 0.95 * self._waits) | (fill > self._trait("emptied_at_once_above"))

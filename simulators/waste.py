@@ -109,6 +109,7 @@ class WasteSimulator:
         hours = np.array([_HOURS[c.fraction] for c in containers], dtype=np.float64)
         self._hour_share: Floats = (hours / hours.sum(axis=1, keepdims=True)).T.copy()
         self._weekday_factor: Floats = np.array([_WEEKDAYS[c.fraction] for c in containers], dtype=np.float64).T.copy()
+        self._day_spread: Floats = np.full(n, _DAY_SPREAD)
         self._on_the_minute = np.array([c.device_model == "stadspuls_json" for c in containers])
         self._report_at_s = rng.integers(0, HOUR_S - 30, n)
         self._start_sequence = np.where(rng.random(n) < 0.05, 0, rng.integers(0, 5000, n))
@@ -125,6 +126,26 @@ class WasteSimulator:
         self._day: date | None = None
         self._emptied_at_us = np.full(n, -1, np.int64)
         self._reported_at_us = (self.warm_up_from_s - HOUR_S + self._report_at_s) * 1_000_000
+
+    @property
+    def reported_at_us(self) -> Ints:
+        """When each container was looked at in the hour simulated last."""
+        return self._reported_at_us
+
+    def true_fill(self) -> Floats:
+        """How full each was then, up to the brim, a little above 1."""
+        fill: Floats = self._litres / self._capacity_l
+        return fill
+
+    def share_per_day(self) -> Floats:
+        """What each is expected to get in an average day, as a share of itself, at its rate as it has drifted by now."""
+        share: Floats = self._litres_per_day * np.exp(self._log_drift) / self._capacity_l
+        return share
+
+    def use_traits(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """(share of a day by local hour, factor of weekdays from Monday, what one deposit fills, log-normal spread of days), the last axis
+        by container."""
+        return self._hour_share, self._weekday_factor, self._litres_per_deposit / self._capacity_l, self._day_spread
 
     def hour(self, start_s: int) -> Batch:
         local = local_time(start_s)

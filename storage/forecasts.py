@@ -28,6 +28,8 @@ _COLUMNS = (
     "inflow_quantiles",
     "model_grade",
     "evidence",
+    "level_error",
+    "uncalibrated",
 )
 _NAMES = ", ".join(_COLUMNS)
 _PARAMETERS = ", ".join(f"${number}" for number in range(1, len(_COLUMNS) + 1))
@@ -148,10 +150,11 @@ def _row(forecast: InflowForecast) -> list[Any]:
     values = {name: getattr(forecast, name) for name in _COLUMNS}
     # asyncpg takes a tuple inside an array for a composite value.
     values["inflow_quantiles"] = [list(row) for row in forecast.inflow_quantiles]
-    values["evidence"] = forecast.evidence.model_dump_json() if forecast.evidence else None
+    for name in ("evidence", "uncalibrated"):
+        values[name] = values[name].model_dump_json() if values[name] else None
     return list(values.values())
 
 
 def _forecast(row: asyncpg.Record) -> InflowForecast:
-    evidence = row["evidence"]
-    return InflowForecast.model_validate({**row, "evidence": orjson.loads(evidence) if evidence else None})
+    texts = {name: orjson.loads(row[name]) if row[name] else None for name in ("evidence", "uncalibrated")}
+    return InflowForecast.model_validate({**row, **texts})

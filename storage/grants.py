@@ -33,6 +33,7 @@ _TABLES: dict[str, dict[str, str]] = {
         "forecast_model_taken": _APPEND,
         "forecast_outcome": _APPEND,
         "forecast_score": _CHANGE,
+        "forecast_spread": _APPEND,
     },
     "plan": {
         "plan": _APPEND,

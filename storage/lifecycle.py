@@ -48,6 +48,7 @@ class Lifecycle:
             KeptTable("dead_letter_source", "day", timedelta(days=30), "Counts of dead letters per source"),
             KeptTable("forecast_kept", "known_at", decisions, "Forecasts that decisions used"),
             KeptTable("forecast_outcome", "target_at", timedelta(days=120), "How single forecasts turned out"),
+            KeptTable("forecast_spread", "made_at", timedelta(days=120), "How widely forecasts were spread, by day"),
             KeptTable("forecast_score", "target_day", self.rollups, "Scores of forecasts per day"),
             KeptTable(
                 "forecast_model",

@@ -24,15 +24,25 @@ class ForecastEvidence(DomainType):
     members: dict[str, float]
 
 
+class Uncalibrated(DomainType):
+    """What a forecaster had said before its spread was set right by how its forecasts of the last weeks turned out; shapes as in
+    `InflowForecast`."""
+
+    inflow_quantiles: tuple[tuple[float, ...], ...]
+    level_error: tuple[float, ...]
+
+
 class InflowForecast(DomainType):
     """Cumulative inflow of one container after `cutoff`, as fractions of its capacity (0.5 = half a container).
 
     `inflow_quantiles[q][h]` is the quantile `quantiles[q]` of what flows in between the cutoff and `cutoff + horizon_hours[h]`.
     Rows do not cross and do not fall with time. `level_at_cutoff` is the robust level then, `level_observed_at` when it was
     last read. `data_grade` is "good", "doubtful" or "stale"; `basis` is one sentence on what the forecast rests on.
+    `level_error[q]` is what to add to `level_at_cutoff` for its own quantile (empty: taken as exact): a sensor sees a heap, not the mean.
     `level_after_emptying` is what collections of this container usually leave behind. `model_grade` says by what it was made: "full"
     (the served model with all its members), "partial" (a member was missing), "stale" (the served model has not been fitted for
-    long) or "fallback" (the container's own past alone, because no model could serve).
+    long) or "fallback" (the container's own past alone, because no model could serve). `uncalibrated` is there where the spread was
+    set right by resolved forecasts.
     """
 
     container_id: str
@@ -50,6 +60,8 @@ class InflowForecast(DomainType):
     level_after_emptying: float = 0.0
     model_grade: str = FALLBACK
     evidence: ForecastEvidence | None = None
+    level_error: tuple[float, ...] = ()
+    uncalibrated: Uncalibrated | None = None
 
 
 class Emptying(DomainType):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from models.domain.reading import UtcDatetime
 from models.domain.registry import DomainType
 
@@ -20,7 +22,8 @@ class ModelScore(DomainType):
 
 class ModelDescription(DomainType):
     """`weights[cell][member]` and `offsets[cell][quantile]`, where a cell is "fraction|band" and the fraction "*" stands for those that
-    were too rare; offsets are in units of the forecast's own width. `data_from` and `data_until` bound the readings that it learnt from."""
+    were too rare; offsets are in units of the forecast's own width. `factors[cell]` spread the lower and the upper side of forecasts made of
+    these, by how such forecasts turned out (`recalibration`). `data_from` and `data_until` bound the readings that it learnt from."""
 
     forecaster: str
     forecaster_version: str
@@ -40,3 +43,4 @@ class ModelDescription(DomainType):
     weights: dict[str, dict[str, float]]
     offsets: dict[str, tuple[float, ...]]
     scores: tuple[ModelScore, ...]
+    factors: dict[str, tuple[float, float]] = Field(default_factory=dict)

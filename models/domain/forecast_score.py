@@ -10,7 +10,10 @@ from models.domain.registry import DomainType
 
 class ForecastOutcome(DomainType):
     """One forecast at one horizon after its truth was read. Levels are fill ratios with the collections that really happened laid over the
-    forecast; `inside` the 80 % interval is 1, 0, or 0.5 for a tie with a bound; the two points are what a planner would use instead."""
+    forecast; `inside` the 80 % interval is 1, 0, or 0.5 for a tie with a bound; the two points are what a planner would use instead.
+
+    `below` and `above` say by how many half-widths of the forecast, as it was before any calibration by outcomes, the settled level lay below and
+    above its median (`recalibration`), in a window of `length_hours` since the last collection; None where the level is not settled."""
 
     container_id: str
     cutoff: UtcDatetime
@@ -29,6 +32,9 @@ class ForecastOutcome(DomainType):
     usual_rate_pinball: float = 0.0
     weekday_level: float
     weekday_pinball: float = 0.0
+    length_hours: float | None = None
+    below: float | None = None
+    above: float | None = None
 
 
 class ForecastScore(DomainType):

@@ -23,7 +23,7 @@ from models.fill_forecast.inflow_cases import FEATURES
 from models.fill_forecast.inflow_model import Regressors
 from models.fill_forecast.served_inflow import NAME, VERSION, ServedInflow
 
-_DESCRIPTION, _POOLS, _ESTIMATORS = "description.json", "pools.json", "estimators.pickle"
+_DESCRIPTION, _OWN_PAST, _ESTIMATORS = "description.json", "own_past.json", "estimators.pickle"
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)
 _HIST = "sklearn.ensemble._hist_gradient_boosting"
 _ALLOWED = {
@@ -48,10 +48,14 @@ class ArtifactRefused(UserError):
 
 def pack(model: ServedInflow) -> bytes:
     """The model as an artifact."""
-    pools = {fraction: values.tolist() for fraction, values in sorted(model.own_past.pools.items())}
+    own_past = {
+        "pools": {fraction: values.tolist() for fraction, values in model.own_past.pools.items()},
+        "level_errors": model.own_past.level_errors,
+        "factors": model.own_past.factors,
+    }
     parts = {
         _DESCRIPTION: json.dumps(model.description.model_dump(mode="json"), indent=1, sort_keys=True).encode(),
-        _POOLS: json.dumps(pools).encode(),
+        _OWN_PAST: json.dumps(own_past, sort_keys=True).encode(),
         _ESTIMATORS: _pickled(model.regressors),
     }
     buffer = io.BytesIO()
@@ -96,13 +100,18 @@ def unpack(content: bytes, *, expected_sha256: str, version: str = "") -> Served
         raise ArtifactRefused(
             "features", f"{name} was fitted on other features than this release computes: fit a new one (`stadspuls model fit`)"
         )
-    pools = {fraction: np.array(values) for fraction, values in json.loads(_part(content, _POOLS)).items()}
+    kept = json.loads(_part(content, _OWN_PAST))
+    own_past = FittedEmpiricalInflow(
+        {fraction: np.array(values) for fraction, values in kept["pools"].items()},
+        {fraction: tuple(values) for fraction, values in kept["level_errors"].items()},
+        {name: (low, high) for name, (low, high) in kept["factors"].items()},
+    )
     regressors = _unpickled(_part(content, _ESTIMATORS), name)
     if regressors and len(regressors) != len(description.quantiles):
         raise ArtifactRefused(
             "unknown_form", f"{name} holds {len(regressors)} regressions for {len(description.quantiles)} quantiles: fit a new one"
         )
-    return ServedInflow(description, FittedEmpiricalInflow(pools), regressors, version)
+    return ServedInflow(description, own_past, regressors, version)
 
 
 def _part(content: bytes, name: str) -> bytes:

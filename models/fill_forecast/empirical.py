@@ -8,23 +8,31 @@ container is given the distribution of its fraction, and until the fourth week a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from models.domain.forecast import InflowForecast
-from models.fill_forecast.explain import basis_sentence, data_grade
+from models.fill_forecast.explain import STALE, basis_sentence, data_grade
 from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES, in_order
 from models.fill_forecast.history import DAY, HOUR, FloatArray, History, IntArray, moment
 from models.fill_forecast.inflow import InflowCurve, hourly, inflow_curve
+from models.fill_forecast.recalibration import factors_of, recalibrated
+from models.fill_forecast.resolving import hindsight, level_errors, resolved
 from models.fill_forecast.week_profile import usual_inflow, week_profile
 
-VERSION = "1"
+VERSION = "2"
 WINDOW_DAYS = 60
 _FIRST_WEEK_DAYS = 7.0
 _OWN_ONLY_AFTER_DAYS = 28.0
 _ENOUGH_STARTS = 20
 _POOL_STARTS = 40
+_PACE_DAYS = 14.0
+_PRIOR_DAYS = 3.0
+_HINDSIGHT_STEP = 101 * HOUR
+"""Not a whole number of days, so that every hour of the day is looked back from."""
+_HINDSIGHT_CUTOFFS = 12
+_MOST_HINDSIGHTS = 800
 _POOL_LEVELS = np.linspace(0.01, 0.99, 99)
 
 # Where no container of any fraction has a week of data yet: a rate between "hardly used" and "full in a day and a half".
@@ -47,14 +55,18 @@ class EmpiricalInflow:
             windows = _windows(values, starts, np.array(HORIZON_HOURS))
             pools.setdefault(history.fraction, []).append(windows)
             pools.setdefault("*", []).append(windows)
-        return FittedEmpiricalInflow({fraction: _pool_quantiles(windows) for fraction, windows in pools.items()})
+        bare = FittedEmpiricalInflow({fraction: _pool_quantiles(windows) for fraction, windows in pools.items()})
+        return _calibrated(bare, [history.seen(cutoff, known_at) for history in histories], cutoff, known_at)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedEmpiricalInflow:
-    """`pools[fraction]` holds inflow quantiles of the fraction at `_POOL_LEVELS` × `HORIZON_HOURS`; "*" is all fractions."""
+    """`pools[fraction]` holds inflow quantiles of the fraction at `_POOL_LEVELS` × `HORIZON_HOURS`; "*" is all fractions. `level_errors[fraction]`
+    is the error of the level at the cutoff at `QUANTILES`, `factors` the spread that forecasts of the last weeks would have needed."""
 
     pools: dict[str, FloatArray]
+    level_errors: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    factors: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def forecast(
         self,
@@ -79,7 +91,8 @@ class FittedEmpiricalInflow:
         inflow = self._inflow(curve, history.fraction, days, start, spans, quantiles, cutoff)
         unseen = float(np.interp(0.5, quantiles, inflow[:, 0]))
         grade = data_grade(curve, cutoff)
-        return InflowForecast(
+        error = self.level_errors.get(history.fraction)
+        made = InflowForecast(
             container_id=history.container_id,
             forecaster=EmpiricalInflow.name,
             forecaster_version=VERSION,
@@ -93,7 +106,11 @@ class FittedEmpiricalInflow:
             data_grade=grade,
             basis=basis_sentence(curve, cutoff, grade, days, first_week=days < _FIRST_WEEK_DAYS),
             level_after_emptying=curve.residual,
+            level_error=tuple(np.interp(quantiles, QUANTILES, error).tolist()) if error else (),
         )
+        if days < _FIRST_WEEK_DAYS or grade == STALE:
+            return made
+        return recalibrated(made, history.fraction, self.factors).model_copy(update={"uncalibrated": None})
 
     def _inflow(
         self,
@@ -131,6 +148,22 @@ class FittedEmpiricalInflow:
         return np.array([np.interp(spans, hours, row) * beyond for row in with_zero])
 
 
+def _calibrated(bare: FittedEmpiricalInflow, seen: Sequence[History], cutoff: float, known_at: float) -> FittedEmpiricalInflow:
+    """With the spread that it would have needed in the last weeks. A container's own past learns from nothing but its own past, so what it would have
+    said then is what it did not know."""
+    sample = seen[:: max(1, -(-len(seen) * _HINDSIGHT_CUTOFFS // _MOST_HINDSIGHTS))]
+    cutoffs = (cutoff - _HINDSIGHT_STEP * np.arange(1, _HINDSIGHT_CUTOFFS + 1)).tolist()
+    found = hindsight(
+        lambda histories, at: [bare.forecast(item, cutoff=at, known_at=known_at) for item in histories], sample, cutoffs
+    )
+    errors = level_errors(found)
+    told = [
+        replace(item, forecast=item.forecast.model_copy(update={"level_error": errors.get(item.history.fraction, ())}))
+        for item in found
+    ]
+    return replace(bare, level_errors=errors, factors=factors_of(resolved(told, known_until=cutoff)))
+
+
 def _own_quantiles(curve: InflowCurve, start: float, spans: FloatArray, quantiles: tuple[float, ...], cutoff: float) -> FloatArray:
     """The same from the container's own windows; NaN for spans that it has too few windows of."""
     hours, values = hourly(curve, days=WINDOW_DAYS, end=cutoff)
@@ -160,16 +193,31 @@ def _windows(values: FloatArray, starts: IntArray, whole_hours: IntArray) -> Flo
 def _towards_this_window(
     windows: FloatArray, hours: FloatArray, values: FloatArray, starts: IntArray, whole: IntArray, first_hour: int
 ) -> FloatArray:
-    """Windows [start, span] moved from what their own hours of the week usually get to what the window in question gets; the
-    deviations from it grow with the square root of that ratio, as those of counted deposits do."""
+    """Windows [start, span] moved from what was to be expected of them when they began to what is to be expected now, by the hours of the week
+    and the rate as it has lately been. So their spread holds what such an expectation misses, a drifting rate too; it grows with the square
+    root of what is expected, as that of counted deposits does."""
     profile = week_profile(hours, values)
     if profile is None:
         return windows
-    sample = usual_inflow(profile, hours[starts].astype(np.int64)[:, None], whole[None, :])
-    wanted = usual_inflow(profile, np.array([[first_hour]]), whole[None, :])
-    ratio = np.divide(wanted, sample, out=np.ones_like(sample), where=sample > 0)
-    moved: FloatArray = wanted + (windows - sample) * np.sqrt(np.clip(ratio, 0.1, 10.0))
+    of_week = hours.astype(np.int64)
+    pace = _pace(values, profile[of_week % 168])
+    expected = usual_inflow(profile, of_week[starts][:, None], whole[None, :]) * pace[starts][:, None]
+    wanted = usual_inflow(profile, np.array([[first_hour]]), whole[None, :]) * pace[-1]
+    ratio = np.divide(wanted, expected, out=np.ones_like(expected), where=expected > 0)
+    moved: FloatArray = wanted + (windows - expected) * np.sqrt(np.clip(ratio, 0.1, 10.0))
     return moved
+
+
+def _pace(values: FloatArray, usual: FloatArray) -> FloatArray:
+    """How much faster than `usual` (by hour) it flowed in before each hour, recent days counting most."""
+    gained = np.diff(values)
+    known = ~np.isnan(gained)
+    weight = np.exp((np.arange(len(gained)) - len(gained)) / (24 * _PACE_DAYS)) * known
+    prior = float(usual.mean()) * 24 * _PRIOR_DAYS * np.exp((np.arange(len(values)) - len(gained)) / (24 * _PACE_DAYS))
+    flowed = np.concatenate([[0.0], np.cumsum(weight * np.where(known, gained, 0.0))])
+    expected = np.concatenate([[0.0], np.cumsum(weight * usual[:-1])])
+    pace: FloatArray = np.clip((flowed + prior) / (expected + prior), 0.2, 5.0)
+    return pace
 
 
 def _pool_quantiles(windows: list[FloatArray]) -> FloatArray:

@@ -20,6 +20,8 @@ from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES
 from models.fill_forecast.history import DAY, FloatArray, History, moment
 from models.fill_forecast.inflow_cases import BANDS, FEATURES, Cases, build_cases
 from models.fill_forecast.inflow_model import ITERATIONS, Regressors, fit_inflow_model, predict_inflow
+from models.fill_forecast.recalibration import factors_of
+from models.fill_forecast.resolving import hindsight, resolved
 from models.fill_forecast.scores import scores
 from models.fill_forecast.served_inflow import (
     EVERY_FRACTION,
@@ -43,6 +45,8 @@ COVERAGE_GAIN = 0.03
 _VALIDATION_SHARE = 0.35
 _LEARNING_CUTOFFS = 24
 _VALIDATION_CUTOFFS = 16
+_SPREAD_CUTOFFS = 17
+_MOST_SPREAD = 1700
 _LEAST_WEIGHED = 150
 _LEAST_CALIBRATED = 60
 _HALF_TRUSTED_CASES = 100
@@ -101,7 +105,7 @@ def fit_served(
     learnt_until = half if serving is None else max(half, serving.description.data_until.timestamp())
     fresh = validation.of((validation.cutoff >= learnt_until) & (validation.horizon_hours <= _LONGEST_COMPARED_HOURS))
     comparison = compare(trial, serving, fresh, work.fractions)
-    final = work.calibrated(early, validation, until=cutoff)
+    final = work.spread(work.calibrated(early, validation, until=cutoff))
     model = ServedInflow(
         replace_description(final.description, scores=_scores(trial, serving, fresh, work.fractions)),
         EmpiricalInflow().fit(seen, cutoff=cutoff, known_at=known_at),
@@ -183,6 +187,18 @@ class _Work:
             offsets[cell(name, band)] = _offsets(mixed, cases.truth[here])
         description = replace_description(model.description, weights=weights, offsets=offsets, data_until=moment(until))
         return replace(model, description=description)
+
+    def spread(self, model: ServedInflow) -> ServedInflow:
+        """The model with the factors that its forecasts of the validation would have needed, as levels with the collections that really happened."""
+        cutoffs = np.linspace(self.validation_begin, self._cutoff - DAY, _SPREAD_CUTOFFS).tolist()
+        step = max(1, -(-len(self._histories) * _SPREAD_CUTOFFS // _MOST_SPREAD))
+        found = hindsight(
+            lambda histories, at: model.forecast_many(histories, cutoff=at, known_at=self._known_at),
+            self._histories[::step],
+            cutoffs,
+        )
+        factors = factors_of(resolved(found, known_until=self._cutoff))
+        return replace(model, description=replace_description(model.description, factors=factors))
 
     def _cases(
         self, histories: Sequence[History], begin: float, end: float, most: int, own_past: FittedEmpiricalInflow | None

@@ -13,7 +13,7 @@ import numpy as np
 from models.domain.forecast import InflowForecast
 from models.fill_forecast.history import FloatArray, History
 
-HORIZON_HOURS: tuple[int, ...] = (3, 6, 12, 18, 24, 36, 48, 60, 72, 96, 120, 144, 168, 216, 264, 336)
+HORIZON_HOURS: tuple[int, ...] = (3, 6, 12, 18, 24, 30, 36, 42, 48, 54, 60, 66, 72, 96, 120, 144, 168, 216, 264, 336)
 """3 hours to 14 days: dense where trucks are sent, coarse beyond."""
 
 QUANTILES: tuple[float, ...] = (0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95)

@@ -14,13 +14,18 @@ from models.fill_forecast.emptyings import Emptyings, detect_emptyings
 from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, History, usual_interval
 from models.fill_forecast.suspects import FULL, suspect_readings
 
+_MOST_CARRIED = 0.05
+_LEAST_DAYS_BY_HOUR = 14
+_PRIOR_HOURS = 3.0
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InflowCurve:
     """Cumulative inflow at the trusted readings of a history.
 
     `cumulative` may fall a little from reading to reading (jitter is kept: it is part of what is uncertain). `censored[i]` says
-    that the interval up to reading i+1 touched full. `residual` is the level that emptyings usually leave.
+    that the interval up to reading i+1 touched full. `residual` is the level that emptyings usually leave, `usual` what comes in by the
+    hours of an average day.
     """
 
     times: FloatArray
@@ -31,16 +36,39 @@ class InflowCurve:
     suspects: BoolArray
     residual: float
     rate_per_day: float
+    usual: UsualDay
 
     def level_at_end(self) -> float:
         """The robust level at the newest trusted reading: the median of the last three since the last emptying, carried
-        forward at the usual rate; the newest reading itself where readings are far apart."""
+        forward by what usually comes in at that time of the day; the newest reading itself where readings are far apart."""
         first = int(self.emptyings.first_after[-1]) if len(self.emptyings) else 0
-        last = self.levels[max(first, len(self.levels) - 3) :]
-        if len(last) < 3 or usual_interval(self.times) > 8 * HOUR:
+        last = slice(max(first, len(self.levels) - 3), None)
+        if len(self.levels[last]) < 3 or usual_interval(self.times) > 8 * HOUR:
             return float(self.levels[-1])
-        lag_days = (self.times[-1] - self.times[-2]) / DAY
-        return float(np.clip(np.median(last) + min(0.05, max(0.0, self.rate_per_day) * lag_days), 0.0, 1.0))
+        middle = len(self.levels) - 3 + int(np.argsort(self.levels[last], kind="stable")[1])
+        since = float(self.usual.inflow(self.times[middle:][:1], self.times[-1:])[0])
+        return float(np.clip(self.levels[middle] + min(_MOST_CARRIED, since), 0.0, 1.0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UsualDay:
+    """What usually flows in by each whole hour of the (UTC) day: `running` [25] rises from 0 to a day's inflow."""
+
+    running: FloatArray
+
+    @property
+    def per_day(self) -> float:
+        return float(self.running[-1])
+
+    def inflow(self, begin: FloatArray, end: FloatArray) -> FloatArray:
+        """Between moments, in seconds since 1970."""
+        between: FloatArray = self._until(end) - self._until(begin)
+        return between
+
+    def _until(self, moments: FloatArray) -> FloatArray:
+        days = np.floor(moments / DAY)
+        until: FloatArray = days * self.running[-1] + np.interp((moments - days * DAY) / HOUR, np.arange(25), self.running)
+        return until
 
 
 def inflow_curve(history: History) -> InflowCurve:
@@ -48,15 +76,15 @@ def inflow_curve(history: History) -> InflowCurve:
     suspects = suspect_readings(history.times, history.levels)
     times, levels = history.times[~suspects], history.levels[~suspects]
     emptyings = detect_emptyings(times, levels, history.collections)
-    residual = float(np.median(emptyings.level_after)) if len(emptyings) >= 3 else 0.0
-    increments, seconds = np.diff(levels), np.diff(times)
+    increments, _seconds = np.diff(levels), np.diff(times)
     emptied = np.zeros(len(increments), dtype=bool)
     emptied[emptyings.last_before] = True
     full = levels >= FULL
     censored = (full[1:] | full[:-1]) & ~emptied
     open_ = ~emptied & ~censored
-    rate = _rate_per_second(increments, seconds, open_, censored)
-    usual = rate * seconds
+    usual_day = _usual_day(times, increments, open_, censored)
+    usual = usual_day.inflow(times[:-1], times[1:])
+    residual = _residual(emptyings, usual)
     # What came in around an emptying: the usual share of the gap, at least what is seen above the usual residual.
     seen_after = np.maximum(0.0, levels[1:] - residual - 0.05)
     increments = np.where(emptied, np.maximum(usual, np.minimum(seen_after, 2 * usual)), increments)
@@ -69,7 +97,8 @@ def inflow_curve(history: History) -> InflowCurve:
         emptyings=emptyings,
         suspects=suspects,
         residual=min(residual, 0.5),
-        rate_per_day=rate * DAY,
+        rate_per_day=usual_day.per_day,
+        usual=usual_day,
     )
 
 
@@ -90,8 +119,30 @@ def hourly(curve: InflowCurve, *, days: float, end: float) -> tuple[FloatArray, 
     return hours, values
 
 
-def _rate_per_second(increments: FloatArray, seconds: FloatArray, open_: BoolArray, censored: BoolArray) -> float:
-    """Mean inflow per second where the level could be read; the censored part's lower bound when there is nothing else."""
+def _residual(emptyings: Emptyings, usual: FloatArray) -> float:
+    """What emptyings leave: what was read after them, less half of what usually comes in between the two readings around them."""
+    if len(emptyings) < 3:
+        return 0.0
+    return max(0.0, float(np.median(emptyings.level_after - 0.5 * usual[emptyings.last_before])))
+
+
+def _usual_day(times: FloatArray, increments: FloatArray, open_: BoolArray, censored: BoolArray) -> UsualDay:
+    """From the intervals in which the level could be read; from the censored ones' lower bounds where there are no others. By hours where
+    readings are near enough and weeks of them there: who is emptied by day every other day loses the best hours, and a mean over the rest is
+    too small."""
+    seconds = np.diff(times)
     chosen = open_ if seconds[open_].sum() > 0 else censored
     total = float(seconds[chosen].sum())
-    return max(0.0, float(increments[chosen].sum()) / total) if total > 0 else 0.0
+    mean = max(0.0, float(increments[chosen].sum()) / total * HOUR) if total > 0 else 0.0
+    steady = UsualDay(mean * np.arange(25.0))
+    if total < _LEAST_DAYS_BY_HOUR * DAY or usual_interval(times) > 8 * HOUR or mean <= 0:
+        return steady
+    grid = np.arange(np.ceil(times[0] / HOUR), np.floor(times[-1] / HOUR)) + 0.5
+    at = np.clip(np.searchsorted(times, grid * HOUR) - 1, 0, len(increments) - 1)
+    known = chosen[at] & (seconds[at] <= 8 * HOUR)
+    of_day = grid[known].astype(np.int64) % 24
+    counts = np.bincount(of_day, minlength=24)
+    sums = np.bincount(of_day, (increments / seconds)[at[known]] * HOUR, 24)
+    by_hour = (sums + _PRIOR_HOURS * mean) / (counts + _PRIOR_HOURS)
+    day, rising = max(0.0, float(by_hour.sum())), np.maximum(0.0, by_hour)
+    return UsualDay(np.concatenate([[0.0], np.cumsum(rising)]) * (day / max(float(rising.sum()), 1e-12)))

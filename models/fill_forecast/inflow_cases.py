@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from models.fill_forecast.features import STATE_NAMES, WINDOW_NAMES, State, stat
 from models.fill_forecast.forecaster import FittedForecaster
 from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, History, IntArray, usual_interval
 from models.fill_forecast.inflow import InflowCurve, inflow_curve
+from models.fill_forecast.overlay import uncut_levels
 
 FEATURES: tuple[str, ...] = (*STATE_NAMES, *WINDOW_NAMES)
 BANDS = (24, 72, 168, 336)
@@ -156,5 +158,6 @@ def _own(
     made = own_past.forecast(history, cutoff=cutoff, known_at=known_at, horizon_hours=horizon_hours, quantiles=quantiles)
     if made is None:
         return np.full((len(horizon_hours), len(quantiles)), np.nan)
-    own: FloatArray = np.array(made.inflow_quantiles).T + (made.level_at_cutoff - state.level)
+    ends = [made.cutoff + timedelta(hours=hours) for hours in horizon_hours]
+    own: FloatArray = uncut_levels(made, (), ends).T - state.level
     return own

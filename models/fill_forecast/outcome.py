@@ -15,8 +15,9 @@ from models.domain.forecast import ForecastEvidence, InflowForecast
 from models.domain.forecast_score import ForecastOutcome
 from models.fill_forecast.evidence import weekday_inflow
 from models.fill_forecast.history import DAY, FloatArray, History, moment
-from models.fill_forecast.inflow import inflow_curve
+from models.fill_forecast.inflow import InflowCurve, inflow_curve
 from models.fill_forecast.overlay import level_quantiles
+from models.fill_forecast.resolving import before_calibration, resolved_of
 from models.fill_forecast.rows import observed_levels
 from models.fill_forecast.scores import mean_pinball
 
@@ -39,7 +40,9 @@ def outcomes_of(
     ]
     targets = [forecast.cutoff + timedelta(hours=hours) for hours in chosen]
     truth = observed_levels(history, np.array([target.timestamp() for target in targets])) if targets else np.empty(0)
-    collected = _collections(history, forecast.cutoff)
+    curve = inflow_curve(history)
+    collected = _collections(curve, forecast.cutoff)
+    raw = before_calibration(forecast)
     made = []
     for hours, target, level in zip(chosen, targets, truth.tolist(), strict=True):
         if np.isnan(level):
@@ -47,7 +50,12 @@ def outcomes_of(
         # Only those up to the target: what was collected later could not be seen there yet.
         before = [at for at in collected if at <= target]
         quantiles = level_quantiles(forecast, before, [target]).levels[:, 0]
-        made.append(_outcome(forecast, evidence, history.fraction, hours, target, float(level), quantiles, before))
+        outcome = _outcome(forecast, evidence, history.fraction, hours, target, float(level), quantiles, before)
+        settled = resolved_of(raw, history.fraction, curve, known_until=known_until.timestamp(), horizon_hours=(hours,))
+        if len(settled):
+            length, below, above = (float(values[0]) for values in (settled.length_hours, settled.below, settled.above))
+            outcome = outcome.model_copy(update={"length_hours": length, "below": below, "above": above})
+        made.append(outcome)
     return made
 
 
@@ -93,8 +101,7 @@ def _outcome(
     )
 
 
-def _collections(history: History, cutoff: datetime) -> list[datetime]:
+def _collections(curve: InflowCurve, cutoff: datetime) -> list[datetime]:
     """Emptyings after the cutoff, each at the first reading that shows it."""
-    curve = inflow_curve(history)
     times = curve.times[curve.emptyings.first_after] if len(curve.emptyings) else np.empty(0)
     return [moment(at) for at in times.tolist() if at > cutoff.timestamp()]

@@ -48,8 +48,13 @@ def level_quantiles(
     Moments before the cutoff or beyond the last horizon raise `ValueError`.
     """
     moments = tuple(at) if at is not None else tuple(forecast.cutoff + timedelta(hours=h) for h in forecast.horizon_hours)
-    levels = _uncut_levels(forecast, collections, _hours_after(forecast, moments))
+    levels = uncut_levels(forecast, collections, moments)
     return LevelForecast(forecast.quantiles, moments, np.clip(levels, 0.0, 1.0))
+
+
+def uncut_levels(forecast: InflowForecast, collections: Sequence[datetime], at: Sequence[datetime]) -> FloatArray:
+    """Quantiles [quantile, moment] as in `level_quantiles`, of how full the container would be if more than full were possible."""
+    return _uncut_levels(forecast, collections, _hours_after(forecast, at))
 
 
 def time_to_level(
@@ -108,7 +113,7 @@ def _hours_after(forecast: InflowForecast, moments: Sequence[datetime]) -> Float
 
 def _uncut_levels(forecast: InflowForecast, collections: Sequence[datetime], hours: FloatArray) -> FloatArray:
     """Level quantiles [quantile, moment] before the cut at full."""
-    levels = forecast.level_at_cutoff + _inflow_at(forecast, hours)
+    levels = forecast.level_at_cutoff + _with_level_error(forecast, _inflow_at(forecast, hours))
     for moment in sorted(collections):
         begin = (moment - forecast.cutoff).total_seconds() / 3600
         after = hours >= begin
@@ -121,6 +126,28 @@ def _inflow_at(forecast: InflowForecast, hours: FloatArray) -> FloatArray:
     """Quantiles [quantile, moment] of the inflow from the cutoff on, linear between horizons."""
     known = np.concatenate([[0.0], forecast.horizon_hours])
     return np.array([np.interp(hours, known, np.concatenate([[0.0], row])) for row in forecast.inflow_quantiles])
+
+
+def _with_level_error(forecast: InflowForecast, inflow: FloatArray) -> FloatArray:
+    """The spread of the inflow and the error of the level that it starts from, which have nothing to do with each other, together. A collection
+    ends that error: what it leaves is known."""
+    if not forecast.level_error:
+        return inflow
+    middle = _middle(forecast, inflow)
+    error = np.array(forecast.level_error)[:, None]
+    side = np.sign(np.array(forecast.quantiles) - 0.5)[:, None]
+    together: FloatArray = middle + side * np.hypot(inflow - middle, error)
+    return together
+
+
+def apart_from_level_error(forecast: InflowForecast, together: FloatArray) -> FloatArray:
+    """The inverse: quantiles [quantile, moment] of the inflow alone, of such that hold the error of the forecast's level."""
+    if not forecast.level_error:
+        return together
+    middle = _middle(forecast, together)
+    own = np.sqrt(np.maximum(0.0, (together - middle) ** 2 - np.array(forecast.level_error)[:, None] ** 2))
+    alone: FloatArray = middle + np.sign(together - middle) * own
+    return alone
 
 
 def _middle(forecast: InflowForecast, curves: FloatArray) -> FloatArray:

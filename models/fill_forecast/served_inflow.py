@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -23,9 +24,11 @@ from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES, in_order
 from models.fill_forecast.history import FloatArray, History
 from models.fill_forecast.inflow_cases import BANDS, Cases, band_of, features_of
 from models.fill_forecast.inflow_model import Regressors, predict_inflow
+from models.fill_forecast.overlay import apart_from_level_error, uncut_levels
+from models.fill_forecast.recalibration import recalibrated
 
 NAME = "weighed_inflow"
-VERSION = "1"
+VERSION = "2"
 OWN_PAST, GLOBAL_MODEL = "own past", "global model"
 MEMBERS = (OWN_PAST, GLOBAL_MODEL)
 EVERY_FRACTION = "*"
@@ -98,7 +101,7 @@ class ServedInflow:
             if alone is None:
                 made_all.append(None)
                 continue
-            members = {OWN_PAST: np.array(alone.inflow_quantiles).T}
+            members = {OWN_PAST: above_level(alone)}
             if index in told and state is not None:
                 unseen = alone.level_at_cutoff - state.level
                 members[GLOBAL_MODEL] = told[index] - unseen
@@ -117,13 +120,19 @@ class ServedInflow:
         evidence = evidence_of(history.seen(cutoff, known_at), cutoff)
         horizons = np.array(alone.horizon_hours, dtype=float)
         calibrate = evidence.days_of_data >= _FIRST_WEEK_DAYS and alone.data_grade != STALE
-        curves, used = members[OWN_PAST], {OWN_PAST: 1.0}
+        made, used = alone, {OWN_PAST: 1.0}
         if calibrate:
             curves, used = self.combine(members, history.fraction, horizons)
-        at = np.array([np.interp(quantiles, self.description.quantiles, row) for row in curves])
+            inflow = in_order(apart_from_level_error(alone, curves.T))
+            made = alone.model_copy(update={"inflow_quantiles": tuple(tuple(row) for row in inflow.tolist())})
+            made = recalibrated(made, history.fraction, self.description.factors).model_copy(update={"uncalibrated": None})
+        at = np.array([np.interp(quantiles, self.description.quantiles, row) for row in np.array(made.inflow_quantiles).T])
         grade = PARTIAL if self.missing_members() else FULL_MODEL
-        return alone.model_copy(
+        return made.model_copy(
             update={
+                "level_error": tuple(np.interp(quantiles, self.description.quantiles, made.level_error).tolist())
+                if made.level_error
+                else (),
                 "forecaster": NAME,
                 "forecaster_version": self.version or self.description.forecaster_version,
                 "quantiles": quantiles,
@@ -169,6 +178,13 @@ class ServedInflow:
         there = {name: learnt.get(name, 0.0) for name in members}
         total = sum(there.values())
         return {name: weight / total for name, weight in there.items()} if total > 0 else {OWN_PAST: 1.0}
+
+
+def above_level(made: InflowForecast) -> FloatArray:
+    """Quantiles [horizon, quantile] of what a level stands above the one at the cutoff, the error of that one in them."""
+    ends = [made.cutoff + timedelta(hours=hours) for hours in made.horizon_hours]
+    above: FloatArray = uncut_levels(made, (), ends).T - made.level_at_cutoff
+    return above
 
 
 def moved(curves: FloatArray, offsets: tuple[float, ...]) -> FloatArray:

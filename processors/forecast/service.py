@@ -3,7 +3,8 @@
 Hints come from Kafka's `things.changed`. They are only hints: read from the end of the log, never committed, allowed to be lost. What
 is true is read from the database, and the sweep (at start, after a rebalance, then every ten minutes) forecasts whatever
 has newer readings than its forecast, or a forecast that has grown old. One task does both, so that no thing is forecast twice
-at a time. Once a night every forecast is kept; kept ones are scored when their truth was read; a new model is fitted now and then, apart.
+at a time. Once a night every forecast is kept, and the spread of forecasts renewed by how kept ones turned out; a new model is fitted
+now and then, apart.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from processors.forecast.nightly import nightly_since, refit_due
 from processors.forecast.ownership import Ownership
 from processors.forecast.refit import refit
 from processors.forecast.scoring import ForecastScorer
+from processors.forecast.spreading import spread_nightly
 from processors.forecast.worker import CHUNK, ForecastWorker
 from runtime import logs, metrics
 from runtime.kafka import make_admin, make_consumer
@@ -147,6 +149,7 @@ class ForecastService:
             keep = set(await containers_not_kept(connection, since=night))
             newest_model = await newest_fit(connection)
         owned = [container for container in every if self._ownership.owns(container)]
+        await spread_nightly(self._pool, now=now, night=night)
         await self._worker.fit(owned, now, self._known_at())
         made = await self._forecast([container for container in owned if container in news or container in keep], keep)
         scored = await self._score(owned, now)

@@ -6,7 +6,7 @@ Without a model each container's own past stands in, and every such forecast say
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import asyncpg
@@ -15,9 +15,11 @@ from models.domain.forecast import FULL_MODEL, STALE_MODEL, InflowForecast
 from models.fill_forecast.artifact import ArtifactRefused, unpack
 from models.fill_forecast.forecaster import FittedForecaster
 from models.fill_forecast.history import DAY, History
+from models.fill_forecast.recalibration import Spread, is_calibrated, recalibrated
 from models.fill_forecast.served_inflow import ServedInflow, fallback
 from runtime import logs, metrics
 from storage.forecast_models import model_content, model_name, serving_version
+from storage.forecast_spread import newest_spreads
 
 NONE_TAKEN = "no fitted model has been taken yet"
 
@@ -30,10 +32,12 @@ class ServingModel:
         self._seen: tuple[int, int] | None = None
         self.model: ServedInflow | None = None
         self.why_not = NONE_TAKEN
+        self.spreads: Mapping[str, Spread] = {}
         self._log = logs.get_logger()
 
     async def refresh(self, connection: asyncpg.Connection) -> None:
-        """Loads the model that serves now, if it is another one than before."""
+        """Loads the model that serves now, if it is another one than before, and how widely forecasts are spread today."""
+        self.spreads = await newest_spreads(connection)
         found = await serving_version(connection)
         if found is None or found == self._seen:
             return
@@ -59,11 +63,23 @@ class ServingModel:
             age = at - self.model.description.data_until.timestamp()
             metrics.FORECAST_MODEL_AGE.set(age / DAY)
             made = self.model.forecast_many(histories, cutoff=at, known_at=known)
-            return [_aged(item) if age > self._stale_seconds else item for item in made]
+            told = self._spread(made, histories)
+            return [_aged(item) if age > self._stale_seconds else item for item in told]
         if own_past is None:
             raise RuntimeError("fit comes before forecast")
         why = self.why_not if self.model is None else f"model {self.model.version} learnt from later readings"
-        return [self._fallback(own_past, history, at, known, why) for history in histories]
+        return self._spread([self._fallback(own_past, history, at, known, why) for history in histories], histories)
+
+    def _spread(self, made: Sequence[InflowForecast | None], histories: Sequence[History]) -> list[InflowForecast | None]:
+        """Each as widely as forecasts of its forecaster turned out to need; a spread that was made after the cutoff knows too much."""
+        told: list[InflowForecast | None] = []
+        for item, history in zip(made, histories, strict=True):
+            spread = self.spreads.get(item.forecaster) if item is not None else None
+            if item is None or spread is None or spread.made_at > item.cutoff.timestamp() or not is_calibrated(item):
+                told.append(item)
+            else:
+                told.append(recalibrated(item, history.fraction, spread.factors))
+        return told
 
     def _fallback(self, own_past: FittedForecaster, history: History, at: float, known: float, why: str) -> InflowForecast | None:
         made = own_past.forecast(history, cutoff=at, known_at=known)

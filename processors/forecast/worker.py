@@ -27,6 +27,9 @@ from storage.forecasts import keep_forecasts, replace_current_forecasts, replace
 CHUNK = 200
 """Containers read, computed and written together: bounds memory (200 × 60 days of hours are 7 MB) and transaction length."""
 
+_FIT_HOLDS = timedelta(hours=6)
+"""What is learnt of fractions, and of how the containers' own past would have turned out, changes in days."""
+
 _FIT_SAMPLE = 400
 """The distribution of a fraction is learnt from this many containers at most."""
 
@@ -48,6 +51,7 @@ class ForecastWorker:
         self._history = timedelta(days=history_days)
         self._serving = ServingModel(stale_days=model_stale_days)
         self._fitted: FittedForecaster | None = None
+        self._fitted_at: datetime | None = None
 
     @property
     def is_fitted(self) -> bool:
@@ -61,10 +65,13 @@ class ForecastWorker:
         model = self._serving.model
         if model is not None and model.description.data_until <= cutoff:
             return
+        if self._fitted_at is not None and timedelta(0) <= cutoff - self._fitted_at < _FIT_HOLDS:
+            return
         sample = container_ids[:: max(1, len(container_ids) // _FIT_SAMPLE)]
         histories: list[History] = []
         for chunk in _chunks(sample):
             histories.extend(await self._read(chunk, cutoff))
+        self._fitted_at = cutoff
         self._fitted = await asyncio.to_thread(
             lambda: EmpiricalInflow().fit(histories, cutoff=cutoff.timestamp(), known_at=known_at.timestamp())
         )

@@ -13,6 +13,7 @@ from storage.migrations import (
     m0004_corrections,
     m0005_planners_day,
     m0006_shadow_mode,
+    m0007_spread_of_forecasts,
 )
 from storage.migrations.migration import Migration
 
@@ -23,6 +24,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m0004_corrections.MIGRATION,
     m0005_planners_day.MIGRATION,
     m0006_shadow_mode.MIGRATION,
+    m0007_spread_of_forecasts.MIGRATION,
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

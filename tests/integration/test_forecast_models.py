@@ -23,6 +23,7 @@ from models.fill_forecast.history import DAY
 from models.sensor_kinds.container_fill import CONTAINER_FILL, ContainerFill
 from processors.forecast.refit import refit
 from processors.forecast.scoring import ForecastScorer
+from processors.forecast.spreading import spread_nightly
 from processors.forecast.worker import ForecastWorker
 from runtime.clock import ManualClock
 from runtime.postgres import connected, open_pool
@@ -30,6 +31,7 @@ from runtime.settings import CitySettings, DatabaseSettings
 from stadspuls.command import app
 from storage.forecast_models import model_of, models, save_model, take_model
 from storage.forecast_scores import forecast_scores
+from storage.forecasts import kept_forecasts
 from storage.readings import SourceRef, StoredReading, append_readings
 from storage.registry import import_registry
 from storage.schema import migrate
@@ -109,7 +111,7 @@ async def test_forecasts_are_made_by_the_model_that_was_taken_and_a_refused_one_
     old = replace(before, description=before.description.model_copy(update={"scikit_learn": "0.99.1"}))
     await _save(waste, pack(old))
     second = (await waste.forecast(NOW))[0]
-    assert (second.model_grade, second.forecaster, second.forecaster_version) == ("fallback", "empirical_inflow", "1")
+    assert (second.model_grade, second.forecaster, second.forecaster_version) == ("fallback", "empirical_inflow", "2")
     assert "was fitted under scikit-learn 0.99.1" in second.basis
     async with waste.pool.acquire() as connection:
         stored = await connection.fetch("SELECT DISTINCT model_grade FROM forecast_current")
@@ -146,6 +148,26 @@ async def test_kept_forecasts_are_scored_once_when_their_truth_was_read(waste: W
         shown = (await client.get(f"/v1/containers/{CONTAINERS[0]}/forecast")).json()
         assert shown["explanation"] == told["sentence"]
         assert (await client.get("/v1/containers/c-nowhere/explanation")).status_code == 404
+
+
+async def test_forecasts_are_spread_once_a_night_by_how_kept_ones_turned_out(waste: Waste) -> None:
+    for day in range(4):
+        await waste.forecast(NOW + timedelta(days=day), keep=True)
+    later = NOW + timedelta(days=9)
+    await ForecastScorer(waste.pool, truth_wait_hours=6).score(CONTAINERS, later)
+    night = later - timedelta(hours=1)
+    (spread,) = await spread_nightly(waste.pool, now=later, night=night)
+    assert (spread.forecaster, spread.made_at) == ("empirical_inflow", later.timestamp())
+    assert spread.cases > 100
+    assert spread.factors
+    assert await spread_nightly(waste.pool, now=later + timedelta(hours=1), night=night) == [], "tonight's is there"
+    before, after = [(await waste.forecast(at, keep=True))[0] for at in (later - timedelta(hours=2), later + timedelta(hours=2))]
+    assert before.uncalibrated is None, "it was made later than that forecast's cutoff"
+    assert after.uncalibrated is not None
+    assert after.inflow_quantiles != after.uncalibrated.inflow_quantiles
+    async with waste.pool.acquire() as connection:
+        kept = await kept_forecasts(connection, since=later, until=later + timedelta(hours=3))
+    assert next(item for item in kept if item.container_id == after.container_id) == after
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import pytest
 from simulators.faults import EVERY_FAULT, FalseFull, Spikes
 from simulators.fill_series import FillSeries, simulate_fill
 from simulators.series_statistics import DAY_S, PUBLISHED, daily_inflow, days_at_full, downward_share, statistics
+from simulators.true_course import TrueCourse, Use
 from simulators.waste import TrueEmptying
 
 pytestmark = pytest.mark.lengthy
@@ -53,7 +54,10 @@ def made_by_hand() -> FillSeries:
     times = 20_000 * DAY_S + hours * 3600
     emptied = TrueEmptying("c", round((20_000 * DAY_S + 49 * 3600) * 1e6), 0.98, 0.0)
     nothing = np.zeros(len(hours), np.int64)
-    return FillSeries("c", "glass", times, levels, levels, nothing, times, (emptied,))
+    use = Use(np.ones(24) / 24, np.ones(7), 0.01, 0.0, np.full(len(times), 0.24))
+    return FillSeries(
+        "c", "glass", times, levels, levels, nothing, times, (emptied,), TrueCourse(times, levels, levels, times, use)
+    )
 
 
 def test_statistics_of_a_series_made_by_hand() -> None:

@@ -1,0 +1,121 @@
+"""How forecasts turned out, as the calibration takes it: against the settled level at each target, with the collections that really happened.
+
+Forecasts of the past that nobody made are made here too, from what was known at their cutoffs, for a forecaster that is new or just fitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.domain.forecast import InflowForecast
+from models.fill_forecast.forecaster import QUANTILES
+from models.fill_forecast.history import DAY, HOUR, FloatArray, History, moment
+from models.fill_forecast.inflow import InflowCurve, inflow_curve
+from models.fill_forecast.overlay import uncut_levels
+from models.fill_forecast.recalibration import Resolved, misses
+from models.fill_forecast.settled import settled_levels
+from models.fill_forecast.suspects import FULL
+
+RESOLVED_HORIZON_HOURS: tuple[int, ...] = (6, 12, 24, 48, 72, 96, 120, 144, 168)
+_LEAST_DAYS = 28.0
+_LEAST_ERRORS = 40
+
+
+def resolved_of(
+    forecast: InflowForecast,
+    fraction: str,
+    curve: InflowCurve,
+    *,
+    known_until: float,
+    horizon_hours: Sequence[int] = RESOLVED_HORIZON_HOURS,
+) -> Resolved:
+    """Of the horizons that ended by `known_until` and at which the level is settled. `curve` is of the container's history, read until later."""
+    cutoff = forecast.cutoff.timestamp()
+    hours = np.array([h for h in horizon_hours if h in forecast.horizon_hours and cutoff + h * HOUR <= known_until], dtype=float)
+    truth = settled_levels(curve, cutoff + hours * HOUR, since=cutoff)
+    hours, truth = hours[~np.isnan(truth)], truth[~np.isnan(truth)]
+    collected = emptied_about(curve)
+    collected = collected[collected > cutoff]
+    targets = cutoff + hours * HOUR
+    levels = np.empty((len(forecast.quantiles), len(hours)))
+    length = hours.copy()
+    for column, target in enumerate(targets.tolist()):
+        before = collected[collected <= target]
+        levels[:, column] = uncut_levels(forecast, [moment(at) for at in before.tolist()], [moment(target)])[:, 0]
+        length[column] = (target - (before[-1] if len(before) else cutoff)) / HOUR
+    below, above = misses(forecast.quantiles, levels, truth)
+    return Resolved((fraction,) * len(hours), length, below, above, truth >= FULL)
+
+
+def before_calibration(forecast: InflowForecast) -> InflowForecast:
+    """As the forecaster had said it."""
+    if forecast.uncalibrated is None:
+        return forecast
+    raw = forecast.uncalibrated
+    return forecast.model_copy(
+        update={"inflow_quantiles": raw.inflow_quantiles, "level_error": raw.level_error, "uncalibrated": None}
+    )
+
+
+def emptied_about(curve: InflowCurve) -> FloatArray:
+    """When each emptying of a curve was: the middle between the readings around it."""
+    found: FloatArray = 0.5 * (curve.times[curve.emptyings.last_before] + curve.times[curve.emptyings.first_after])
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hindsight:
+    """A forecast of the past, and what came true."""
+
+    forecast: InflowForecast
+    history: History
+    curve: InflowCurve
+
+
+ForecastMany = Callable[[Sequence[History], float], Sequence[InflowForecast | None]]
+"""Forecasts of `QUANTILES` from what was observed by a cutoff."""
+
+
+def hindsight(forecast_many: ForecastMany, histories: Sequence[History], cutoffs: Sequence[float]) -> list[Hindsight]:
+    """What a forecaster would have said at these cutoffs. It must have learnt nothing later than the first of them, or nothing that counts for
+    containers of four weeks and more: younger and silent ones are left out."""
+    curves = {history.container_id: inflow_curve(history) for history in histories if len(history.times)}
+    found: list[Hindsight] = []
+    for cutoff in cutoffs:
+        open_ = [item for item in histories if len(item.times) and item.times[0] + _LEAST_DAYS * DAY <= cutoff < item.times[-1]]
+        for history, made in zip(open_, forecast_many(open_, cutoff), strict=True):
+            if made is not None and cutoff - made.level_observed_at.timestamp() <= DAY / 2:
+                found.append(Hindsight(made, history, curves[history.container_id]))
+    return found
+
+
+def level_errors(found: Sequence[Hindsight]) -> dict[str, tuple[float, ...]]:
+    """By fraction, for each of `QUANTILES`, how far the settled level lay from what was taken for it at the cutoff; the middle stays."""
+    errors: dict[str, list[float]] = {}
+    for item in found:
+        cutoff = item.forecast.cutoff.timestamp()
+        settled = float(settled_levels(item.curve, np.array([cutoff]), since=cutoff)[0])
+        if settled < FULL:  # not where it was not read, either
+            errors.setdefault(item.history.fraction, []).append(settled - item.forecast.level_at_cutoff)
+    sides = np.sign(np.array(QUANTILES) - 0.5)
+    return {
+        fraction: tuple((sides * np.maximum(0.0, sides * np.quantile(values, QUANTILES))).tolist())
+        for fraction, values in errors.items()
+        if len(values) >= _LEAST_ERRORS
+    }
+
+
+def resolved(found: Sequence[Hindsight], *, known_until: float) -> Resolved:
+    return joined([resolved_of(item.forecast, item.history.fraction, item.curve, known_until=known_until) for item in found])
+
+
+def joined(parts: Sequence[Resolved]) -> Resolved:
+    names = tuple(name for part in parts for name in part.fraction)
+    length, below, above, full = (
+        np.concatenate([getattr(part, name) for part in parts]) if parts else np.empty(0)
+        for name in ("length_hours", "below", "above", "full")
+    )
+    return Resolved(names, length, below, above, full)

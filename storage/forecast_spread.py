@@ -1,0 +1,65 @@
+"""How widely the forecasts of each forecaster are spread: made once a day from outcomes, and read by whoever forecasts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import numpy as np
+import orjson
+
+from models.fill_forecast.recalibration import WINDOW_DAYS, Resolved, Spread
+
+_ADVISORY_LOCK = 7_382_645_013
+
+
+async def take_spreading(connection: asyncpg.Connection) -> bool:
+    """Whether this member may make today's spreads; the right to it ends with the transaction."""
+    return bool(await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _ADVISORY_LOCK))
+
+
+async def newest_spreads(connection: asyncpg.Connection) -> dict[str, Spread]:
+    """The newest spread of each forecaster."""
+    rows = await connection.fetch(
+        "SELECT DISTINCT ON (forecaster) forecaster, made_at, cases, factors FROM forecast_spread ORDER BY forecaster, made_at DESC"
+    )
+    return {
+        row["forecaster"]: Spread(
+            row["forecaster"],
+            row["made_at"].timestamp(),
+            row["cases"],
+            {name: (float(low), float(high)) for name, (low, high) in orjson.loads(row["factors"]).items()},
+        )
+        for row in rows
+    }
+
+
+async def save_spread(connection: asyncpg.Connection, spread: Spread) -> None:
+    """Keeps a spread; the same again changes nothing."""
+    await connection.execute(
+        "INSERT INTO forecast_spread (forecaster, made_at, cases, factors) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        spread.forecaster,
+        datetime.fromtimestamp(spread.made_at, UTC),
+        spread.cases,
+        orjson.dumps(dict(spread.factors)).decode(),
+    )
+
+
+async def resolved_outcomes(connection: asyncpg.Connection, until: datetime, *, full: float) -> dict[str, Resolved]:
+    """By forecaster, its settled outcomes with a target in the 60 days before `until`. At and above `full` a level counts as full."""
+    rows = await connection.fetch(
+        """
+        SELECT forecaster, fraction, length_hours, below, above, level_observed >= $3 AS at_full FROM forecast_outcome
+        WHERE target_at >= $1 AND target_at < $2 AND below IS NOT NULL ORDER BY forecaster
+        """,
+        until - timedelta(days=WINDOW_DAYS),
+        until,
+        full,
+    )
+    found: dict[str, Resolved] = {}
+    for forecaster in sorted({row["forecaster"] for row in rows}):
+        mine = [row for row in rows if row["forecaster"] == forecaster]
+        length, below, above = (np.array([row[name] for row in mine], dtype=float) for name in ("length_hours", "below", "above"))
+        full_ = np.array([row["at_full"] for row in mine], dtype=float)
+        found[forecaster] = Resolved(tuple(row["fraction"] for row in mine), length, below, above, full_)
+    return found
