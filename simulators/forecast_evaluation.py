@@ -7,22 +7,24 @@ Nothing after a cutoff is seen.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from models.domain.forecast import InflowForecast
 from models.fill_forecast.backtest import FAST_RATE
-from models.fill_forecast.forecaster import FittedForecaster
-from models.fill_forecast.history import DAY, moment
+from models.fill_forecast.forecaster import Forecaster
+from models.fill_forecast.history import DAY, HOUR, moment
 from models.fill_forecast.overlay import level_quantiles, time_to_level
 from simulators.evaluation import history_of_series
-from simulators.fill_series import FillSeries
+from simulators.fill_series import ENDS, FillSeries, simulate_fill
 from simulators.oracle import knowing_median
 
 HORIZON_DAYS = 7
 LEVEL = 0.8
+CUTOFFS = tuple(ENDS.timestamp() - days * DAY + 4 * HOUR for days in range(38, 7, -5))
+"""Seconds since 1970: every five days, early in the morning, when plans are made."""
 _LOW, _HIGH = 0.1, 0.9
 _SAID_WITHIN_DAYS = 5.0
 
@@ -53,10 +55,30 @@ class TimeCase:
     least_error_days: float | None
 
 
-def forecasts_at(series: Sequence[FillSeries], fitted: FittedForecaster, cutoff: float) -> list[tuple[FillSeries, InflowForecast]]:
-    """A forecast of each container from which anything was known by the cutoff (seconds since 1970)."""
-    made = [(item, fitted.forecast(history_of_series(item), cutoff=cutoff, known_at=cutoff)) for item in series]
-    return [(item, forecast) for item, forecast in made if forecast is not None]
+def city_of(seeds: Sequence[int], faults: Mapping[str, float], *, containers: int, days: float) -> list[FillSeries]:
+    """The series of several seeds as of one city, used as measured."""
+    return [
+        replace(item, container_id=f"{seed}/{item.container_id}")
+        for seed in seeds
+        for item in simulate_fill(seed, faults, containers=containers, days=days)
+    ]
+
+
+def evaluate(series: Sequence[FillSeries], forecaster: Forecaster) -> tuple[list[CoverageCase], list[TimeCase]]:
+    """Fits once, 38 days before the end, on what was known then, and scores every container's forecast at each cutoff from then on."""
+    rng = np.random.default_rng(0)
+    histories = [history_of_series(item) for item in series]
+    fitted = forecaster.fit(histories, cutoff=CUTOFFS[0], known_at=CUTOFFS[0])
+    coverage: list[CoverageCase] = []
+    times: list[TimeCase] = []
+    for cutoff in CUTOFFS:
+        for item, history in zip(series, histories, strict=True):
+            forecast = fitted.forecast(history, cutoff=cutoff, known_at=cutoff)
+            if forecast is not None:
+                coverage += coverage_cases(item, forecast)
+                timed = time_case(item, forecast, rng)
+                times += [timed] if timed is not None else []
+    return coverage, times
 
 
 def coverage_cases(series: FillSeries, forecast: InflowForecast) -> list[CoverageCase]:

@@ -177,9 +177,21 @@ def _own_quantiles(curve: InflowCurve, start: float, spans: FloatArray, quantile
     enough = np.sum(~np.isnan(windows), axis=0) >= 5
     result = np.full((len(quantiles), len(spans)), np.nan)
     if bool(enough.any()):
-        result[:, enough] = np.nanquantile(windows[:, enough], quantiles, axis=0)
+        result[:, enough] = _quantiles(windows[:, enough], quantiles)
     result[:, whole == 0] = 0.0
     return result
+
+
+def _quantiles(samples: FloatArray, levels: tuple[float, ...]) -> FloatArray:
+    """Quantiles [level, column] along the first axis, leaving out NaN (Hazen: a sample of n covers the middle of its n shares)."""
+    ordered = np.sort(samples, axis=0)
+    last = np.sum(~np.isnan(samples), axis=0) - 1
+    position = np.clip(np.outer(levels, last + 1) - 0.5, 0, last)
+    low = np.floor(position).astype(np.int64)
+    columns = np.arange(samples.shape[1])
+    share = position - low
+    found: FloatArray = ordered[low, columns] * (1 - share) + ordered[np.minimum(low + 1, last), columns] * share
+    return found
 
 
 def _windows(values: FloatArray, starts: IntArray, whole_hours: IntArray) -> FloatArray:

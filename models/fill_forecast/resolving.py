@@ -47,7 +47,7 @@ def resolved_of(
         levels[:, column] = uncut_levels(forecast, [moment(at) for at in before.tolist()], [moment(target)])[:, 0]
         length[column] = (target - (before[-1] if len(before) else cutoff)) / HOUR
     below, above = misses(forecast.quantiles, levels, truth)
-    return Resolved((fraction,) * len(hours), length, below, above, truth >= FULL)
+    return Resolved((fraction,) * len(hours), length, below, above, (truth >= FULL).astype(np.float64))
 
 
 def before_calibration(forecast: InflowForecast) -> InflowForecast:

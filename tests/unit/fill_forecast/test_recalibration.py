@@ -96,7 +96,7 @@ def test_a_settled_level_is_nearer_to_the_truth_than_a_reading_and_unknown_at_an
     truth = 0.02 * ((times - START) / DAY % 30)
     history = History("c", "glass", times, np.clip(truth + rng.normal(0, 0.02, len(times)), 0, 1))
     curve = inflow_curve(history)
-    at = START + np.arange(8, 28) * DAY
+    at = START + np.arange(8.0, 28.0, dtype=np.float64) * DAY
     expected = np.interp(at, times, truth)
     assert np.abs(settled_levels(curve, at) - expected).mean() < 0.5 * 0.016  # a reading is off by 0.016 on average
     fall = times[np.searchsorted(times, START + 30 * DAY) - 1] + HOUR
