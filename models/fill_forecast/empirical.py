@@ -123,7 +123,7 @@ class FittedEmpiricalInflow:
         cutoff: float,
     ) -> FloatArray:
         """Quantiles [quantile, span] of what flows in within `spans` hours from `start`."""
-        pooled = self._pooled(fraction, spans, quantiles)
+        pooled = self.pooled(fraction, spans, quantiles)
         if days < _FIRST_WEEK_DAYS:
             return pooled
         own = _own_quantiles(curve, start, spans, quantiles, cutoff)
@@ -131,11 +131,12 @@ class FittedEmpiricalInflow:
         middle = np.interp(0.5, quantiles, pooled[:, -1])
         scale = np.clip(curve.rate_per_day * spans[-1] / 24 / middle, 0.1, 10.0) if middle > 0 else 1.0
         own = np.where(np.isnan(own), pooled * scale, own)
-        weight = min(1.0, days / _OWN_ONLY_AFTER_DAYS)
+        weight = own_weight(days)
         mixed: FloatArray = weight * own + (1 - weight) * pooled
         return mixed
 
-    def _pooled(self, fraction: str, spans: FloatArray, quantiles: tuple[float, ...]) -> FloatArray:
+    def pooled(self, fraction: str, spans: FloatArray, quantiles: tuple[float, ...]) -> FloatArray:
+        """Quantiles [quantile, span] of what containers of the fraction get within `spans` hours."""
         pool = self.pools.get(fraction, self.pools.get("*"))
         if pool is None:
             rates = np.interp(quantiles, _POOL_LEVELS, _PRIOR_DAILY_RATE)
@@ -146,6 +147,12 @@ class FittedEmpiricalInflow:
         hours = np.concatenate([[0.0], HORIZON_HOURS])
         beyond = np.maximum(1.0, spans / hours[-1])  # a silent container: go on at the last rate
         return np.array([np.interp(spans, hours, row) * beyond for row in with_zero])
+
+
+def own_weight(days: float) -> float:
+    """How much what a container has shown in so many days counts beside the distribution of its fraction: from nothing in its first week to all
+    after its fourth."""
+    return min(1.0, max(0.0, days - _FIRST_WEEK_DAYS) / (_OWN_ONLY_AFTER_DAYS - _FIRST_WEEK_DAYS))
 
 
 def _calibrated(bare: FittedEmpiricalInflow, seen: Sequence[History], cutoff: float, known_at: float) -> FittedEmpiricalInflow:

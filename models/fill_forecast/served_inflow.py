@@ -1,7 +1,8 @@
 """The model that the forecast service serves: members weighed by fraction and horizon, then calibrated, with what is known about it.
 
 Members are the container's own past (`empirical`) and a global model (`inflow_model`). A container in its first week, and one that has gone
-silent, is forecast by its own past alone. A member that an artifact lacks is left out, and the forecast says so.
+silent, is forecast by its own past alone; until its fourth week the distribution of its fraction counts beside them. A member that an artifact
+lacks is left out, and the forecast says so.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 
 from models.domain.forecast import FALLBACK, FULL_MODEL, PARTIAL, InflowForecast
 from models.domain.forecast_model import ModelDescription
-from models.fill_forecast.empirical import FittedEmpiricalInflow
+from models.fill_forecast.empirical import FittedEmpiricalInflow, own_weight
 from models.fill_forecast.evidence import evidence_of
 from models.fill_forecast.explain import STALE
 from models.fill_forecast.features import state_at
@@ -123,7 +124,9 @@ class ServedInflow:
         made, used = alone, {OWN_PAST: 1.0}
         if calibrate:
             curves, used = self.combine(members, history.fraction, horizons)
-            inflow = in_order(apart_from_level_error(alone, curves.T))
+            own = own_weight(evidence.days_of_data)
+            usual = self.own_past.pooled(history.fraction, horizons, self.description.quantiles)
+            inflow = in_order(own * apart_from_level_error(alone, curves.T) + (1 - own) * usual)
             made = alone.model_copy(update={"inflow_quantiles": tuple(tuple(row) for row in inflow.tolist())})
             made = recalibrated(made, history.fraction, self.description.factors).model_copy(update={"uncalibrated": None})
         at = np.array([np.interp(quantiles, self.description.quantiles, row) for row in np.array(made.inflow_quantiles).T])

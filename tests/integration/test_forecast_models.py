@@ -151,8 +151,8 @@ async def test_kept_forecasts_are_scored_once_when_their_truth_was_read(waste: W
 
 
 async def test_forecasts_are_spread_once_a_night_by_how_kept_ones_turned_out(waste: Waste) -> None:
-    for day in range(4):
-        await waste.forecast(NOW + timedelta(days=day), keep=True)
+    for half_days in range(14):
+        await waste.forecast(NOW + timedelta(hours=12 * half_days), keep=True)
     later = NOW + timedelta(days=9)
     await ForecastScorer(waste.pool, truth_wait_hours=6).score(CONTAINERS, later)
     night = later - timedelta(hours=1)

@@ -54,6 +54,6 @@ def by_fraction(old: list[History], new: list[History], opened: float, told: Row
     levels = np.empty((len(told), len(QUANTILES)))
     for index, history in enumerate(new):
         mine = told.container == index
-        inflow = pools._pooled(history.fraction, told.named("length_hours")[mine], QUANTILES)
+        inflow = pools.pooled(history.fraction, told.named("length_hours")[mine], QUANTILES)
         levels[mine] = told.named("base")[mine][:, None] + inflow.T
     return np.clip(levels, 0.0, 1.0)

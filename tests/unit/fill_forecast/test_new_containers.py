@@ -55,7 +55,7 @@ def losses(model: ServedInflow, new: list[History], cutoffs: FloatArray) -> tupl
             truth = observed_levels(history, cutoff + TARGETS)
             if made is None or bool(np.isnan(truth).all()):
                 continue
-            pooled = model.own_past._pooled(history.fraction, np.array(made.horizon_hours, dtype=float), QUANTILES)
+            pooled = model.own_past.pooled(history.fraction, np.array(made.horizon_hours, dtype=float), QUANTILES)
             usual = made.model_copy(update={"inflow_quantiles": tuple(tuple(row) for row in pooled.tolist())})
             known = ~np.isnan(truth)
             truths.append(truth[known])
