@@ -25,7 +25,7 @@ ACCEPTED_PAST = timedelta(days=45)
 """As long as raw messages are kept: older readings could not be decoded again."""
 ACCEPTED_FUTURE = timedelta(minutes=5)
 
-FIELDS_OF_A_READING = frozenset({"observed_at", "channel", "seq"})
+FIELDS_OF_A_READING = frozenset({"observed_at", "channel", "seq", "boot"})
 _BOUND_ERRORS = frozenset({"greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number"})
 _TYPE_WORDS = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}
 

@@ -1,14 +1,16 @@
 """From a raw message to readings, pure: the registry comes in as values, `InvalidMessage` is all that is ever raised.
 
 The store calls `decode_message` for every record. The MQTT topic chooses the envelope, the envelope says which sensor, the registry
-says which codec. Time is the device's, else the network server's, else the gateway's, always out of the payload.
+says which codec. Time is the device's, else the network server's, else the gateway's, always out of the payload. A reading with a sequence
+number and no time has a mark instead, and the moment that the caller has for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -17,19 +19,22 @@ from ingest.codecs import codec_by_name
 from ingest.codecs.codec import Codec, DecodedFields
 from ingest.envelopes import ENVELOPES, envelope_of
 from ingest.envelopes.json_document import kind_of, moment, schema, shown
+from ingest.envelopes.local_time import to_utc
 from ingest.envelopes.own_json import OWN_DEVICE_MODEL
 from ingest.envelopes.uplink import Address, DeviceFrame, Measured, NoReading, OwnReport, Report
 from ingest.field_names import field_of
-from ingest.local_time import to_utc
 from ingest.privacy import forbidden_in, forbidden_in_bytes
+from ingest.sequence_marks import mark_of_frame, mark_of_item, no_time
 from models.domain.failures import DeadLetterReason, InvalidMessage
 from models.domain.message import RawMessage
 from models.domain.reading import Reading, TimeSource
 from models.domain.registry import SensorContext
+from models.domain.sequences import SequenceMark
 
 DECODER_VERSION = 1
 """Stored with every row; goes up when the same bytes would become other readings."""
 MAX_PAYLOAD_BYTES = 256 * 1024
+NO_MOMENTS: Mapping[SequenceMark, datetime] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +47,20 @@ class RejectedReading:
     at_byte: int | None = None
 
 
+class _Given(NamedTuple):
+    """What a message is decoded with."""
+
+    message: RawMessage
+    context: SensorContext
+    fields: KindFields
+    moments: Mapping[SequenceMark, datetime]
+
+
 @dataclass(slots=True)
 class Decoded:
     """What a message became. `indexes[n]` is the place of `readings[n]` among all of the message, rejected ones counted;
     it and `RejectedReading.index` never meet. `without_reading` marks joins, status and the like; their `kind` is "".
-    `sensor_id` is who sent it, "" where no address was looked up."""
+    `sensor_id` is who sent it, "" where no address was looked up. `marks` are of readings that have no time of their own, by index."""
 
     readings: list[Reading] = field(default_factory=list)
     rejected: list[RejectedReading] = field(default_factory=list)
@@ -55,10 +69,15 @@ class Decoded:
     kind: str = ""
     indexes: list[int] = field(default_factory=list)
     sensor_id: str = ""
+    marks: dict[int, SequenceMark] = field(default_factory=dict)
 
 
-def decode_message(message: RawMessage, contexts: Mapping[str, SensorContext]) -> Decoded:
+def decode_message(
+    message: RawMessage, contexts: Mapping[str, SensorContext], moments: Mapping[SequenceMark, datetime] = NO_MOMENTS
+) -> Decoded:
     """Readings of a message whose sensor is looked up in `contexts` by its id.
+
+    `moments` are those of readings without a time; one that is not in it is taken to be received now for the first time.
 
     Good readings are kept where others of the same message are rejected; a message with one reading is rejected whole. Raises
     `InvalidMessage` for a whole message; its reason is privacy whenever any field for personal data can be seen in it.
@@ -70,7 +89,7 @@ def decode_message(message: RawMessage, contexts: Mapping[str, SensorContext]) -
         context = contexts.get(address.sensor_id)
         if context is None:
             raise InvalidMessage(DeadLetterReason.UNKNOWN_THING, f"no sensor {shown(address.sensor_id)} is registered")
-        decoded = decode(message, address, context)
+        decoded = decode(message, address, context, moments)
     except InvalidMessage as error:
         raise _privacy_first(message.payload, error) from None
     decoded.sensor_id = address.sensor_id
@@ -90,16 +109,19 @@ def address_of(message: RawMessage) -> Address | NoReading:
     return envelope.read(message.mqtt_topic, message.payload)
 
 
-def decode(message: RawMessage, address: Address, context: SensorContext) -> Decoded:
+def decode(
+    message: RawMessage, address: Address, context: SensorContext, moments: Mapping[SequenceMark, datetime] = NO_MOMENTS
+) -> Decoded:
     """Readings of an addressed message of a registered sensor. Raises `InvalidMessage`."""
     fields = KIND_FIELDS.get(context.sensor.kind)
     if fields is None:
         raise schema(f"sensor {address.sensor_id} is registered with the unknown kind {shown(context.sensor.kind)}")
+    given = _Given(message, context, fields, moments)
     if isinstance(address.uplink, OwnReport):
-        return _decode_own(message, address.uplink, context, fields)
+        return _decode_own(given, address.uplink)
     if isinstance(address.uplink, Report):
-        return _decode_report(message, address.uplink, context, fields)
-    return _decode_frame(message, address.uplink, context, fields)
+        return _decode_report(given, address.uplink)
+    return _decode_frame(given, address.uplink)
 
 
 def codec_for(uplink: DeviceFrame, context: SensorContext) -> Codec:
@@ -117,8 +139,8 @@ def codec_for(uplink: DeviceFrame, context: SensorContext) -> Codec:
     return codec
 
 
-def _decode_own(message: RawMessage, report: OwnReport, context: SensorContext, fields: KindFields) -> Decoded:
-    sensor = context.sensor
+def _decode_own(given: _Given, report: OwnReport) -> Decoded:
+    sensor, fields = given.context.sensor, given.fields
     if sensor.device_model != OWN_DEVICE_MODEL:
         raise schema(f"the message is our own JSON, but the sensor is registered as {shown(sensor.device_model)}")
     if report.kind != sensor.kind:
@@ -127,37 +149,40 @@ def _decode_own(message: RawMessage, report: OwnReport, context: SensorContext, 
     allowed = fields.in_single if report.single else fields.in_list
     for index, item in enumerate(report.items):
         try:
-            decoded.readings.append(_own_reading(message, item, allowed, context, fields, decoded))
+            decoded.readings.append(_own_reading(given, item, index, allowed, decoded))
             decoded.indexes.append(index)
         except InvalidMessage as error:
             if len(report.items) == 1:
-                error.at_byte = _only_place(message.payload, error, fields)
+                error.at_byte = _only_place(given.message.payload, error, fields)
                 raise
             decoded.rejected.append(RejectedReading(index, error.reason, error.detail))
     return decoded
 
 
-def _own_reading(
-    message: RawMessage, item: Any, allowed: frozenset[str], context: SensorContext, fields: KindFields, decoded: Decoded
-) -> Reading:
+def _own_reading(given: _Given, item: Any, index: int, allowed: frozenset[str], decoded: Decoded) -> Reading:
+    message, context, fields, moments = given
     if type(item) is not dict:
         raise schema(f"a reading must be an object, not {kind_of(item)}")
     known = fields.measured
     measured = {name: value for name, value in item.items() if name in known}
     if not item.keys() <= allowed:
         decoded.unknown_fields += len(item.keys() - allowed)
-    stated = item.get("observed_at")
-    if stated is None:
-        raise _no_time(message, sequence=item.get("seq"))
     channel = item.get("channel", "")
     if type(channel) is not str:
         raise schema(f"channel must be text, not {shown(channel)}")
-    observed_at = moment(stated, "observed_at")
-    return build_reading(fields, context, measured, observed_at, TimeSource.DEVICE, message.received_at, channel)
+    stated = item.get("observed_at")
+    if stated is not None:
+        observed_at = moment(stated, "observed_at")
+        return build_reading(fields, context, measured, observed_at, TimeSource.DEVICE, message.received_at, channel)
+    mark = mark_of_item(message, context.sensor.sensor_id, item, channel)
+    observed_at = moments.get(mark, message.received_at)
+    reading = build_reading(fields, context, measured, observed_at, TimeSource.SEQUENCE, message.received_at, channel)
+    decoded.marks[index] = mark
+    return reading
 
 
-def _decode_report(message: RawMessage, report: Report, context: SensorContext, fields: KindFields) -> Decoded:
-    sensor = context.sensor
+def _decode_report(given: _Given, report: Report) -> Decoded:
+    sensor = given.context.sensor
     if sensor.device_model != report.device_model:
         raise schema(
             f"the message came as {report.envelope}, whose sensors are registered as {report.device_model}, but the sensor is "
@@ -170,7 +195,7 @@ def _decode_report(message: RawMessage, report: Report, context: SensorContext, 
         try:
             if isinstance(item, InvalidMessage):
                 raise item
-            decoded.readings.append(_report_reading(message, item, context, fields, decoded))
+            decoded.readings.append(_report_reading(given, item, decoded))
             decoded.indexes.append(index)
         except InvalidMessage as error:
             if len(report.items) == 1:
@@ -180,10 +205,11 @@ def _decode_report(message: RawMessage, report: Report, context: SensorContext, 
     return decoded
 
 
-def _report_reading(message: RawMessage, item: Measured, context: SensorContext, fields: KindFields, decoded: Decoded) -> Reading:
+def _report_reading(given: _Given, item: Measured, decoded: Decoded) -> Reading:
+    message, context, fields, _ = given
     measured = dict(item.values)
-    for given in item.named:
-        name, value = field_of(fields.kind, given)
+    for sent in item.named:
+        name, value = field_of(fields.kind, sent)
         if not name:
             decoded.unknown_fields += 1
             continue
@@ -191,12 +217,13 @@ def _report_reading(message: RawMessage, item: Measured, context: SensorContext,
             raise schema(f"{name} has two values at one time")
         measured[name] = value
     if item.observed_at is None:
-        raise _no_time(message, sequence=None)
+        raise no_time(message)
     observed_at = to_utc(item.observed_at, message.received_at)
     return build_reading(fields, context, measured, observed_at, item.time_source, message.received_at, item.channel)
 
 
-def _decode_frame(message: RawMessage, uplink: DeviceFrame, context: SensorContext, fields: KindFields) -> Decoded:
+def _decode_frame(given: _Given, uplink: DeviceFrame) -> Decoded:
+    context = given.context
     if uplink.simulated and not context.simulated:
         raise schema("the network server marks the message as simulated, but the sensor's thing is not registered as simulated")
     codec = codec_for(uplink, context)
@@ -206,7 +233,7 @@ def _decode_frame(message: RawMessage, uplink: DeviceFrame, context: SensorConte
     decoded = Decoded(kind=codec.kind, unknown_fields=uplink.unknown_fields + sum(item.unknown_fields for item in found))
     for index, item in enumerate(found):
         try:
-            decoded.readings.append(_frame_reading(message, uplink, item, found, context, fields))
+            decoded.readings.append(_frame_reading(given, uplink, item, index, decoded))
             decoded.indexes.append(index)
         except InvalidMessage as error:
             if len(found) == 1:
@@ -215,35 +242,24 @@ def _decode_frame(message: RawMessage, uplink: DeviceFrame, context: SensorConte
     return decoded
 
 
-def _frame_reading(
-    message: RawMessage,
-    uplink: DeviceFrame,
-    item: DecodedFields,
-    found: Sequence[DecodedFields],
-    context: SensorContext,
-    fields: KindFields,
-) -> Reading:
+def _frame_reading(given: _Given, uplink: DeviceFrame, item: DecodedFields, index: int, decoded: Decoded) -> Reading:
+    message, context, fields, moments = given
+    mark = None
     observed_at, time_source = item.observed_at, TimeSource.DEVICE
     if observed_at is None:
         observed_at, time_source = uplink.observed_at, uplink.time_source
     if observed_at is None:
-        raise _no_time(message, sequence=uplink.f_cnt)
+        mark = mark_of_frame(message, context.sensor.sensor_id, uplink, index)
+        observed_at, time_source = moments.get(mark, message.received_at), TimeSource.SEQUENCE
     try:
-        return build_reading(fields, context, item.values, observed_at, time_source, message.received_at)
+        reading = build_reading(fields, context, item.values, observed_at, time_source, message.received_at)
     except InvalidMessage as error:
         named = error.detail.split(" ", 1)[0]
         error.at_byte = next((part.start for part in item.parts if part.name == named), None)
         raise
-
-
-def _no_time(message: RawMessage, *, sequence: Any) -> InvalidMessage:
-    """There is no observed_at to be identified by, whatever else the message has."""
-    detail = "the payload has no time, and nothing else tells one reading of it from the next"
-    if message.retain:
-        detail = "a retained message without a time of its own may be of any age"
-    elif sequence is not None:
-        detail = f"the payload has a sequence number ({shown(sequence)}) but no time; a reading is identified by its time"
-    return InvalidMessage(DeadLetterReason.IDENTITY, detail)
+    if mark is not None:
+        decoded.marks[index] = mark
+    return reading
 
 
 def _only_place(payload: bytes, error: InvalidMessage, fields: KindFields) -> int | None:

@@ -19,8 +19,8 @@ ADVICE: dict[DeadLetterReason, str] = {
     "`stadspuls dead-letters replay --reason unknown_thing`.",
     DeadLetterReason.CLOCK: "The device's clock is wrong, or this is recorded history: then set accepts_history_from of the sensor, import "
     "and replay.",
-    DeadLetterReason.IDENTITY: "Either the payload says no time, or two different readings claim one moment of one datastream: usually two "
-    "sensors are assigned to the same datastream. What was stored first is kept.",
+    DeadLetterReason.IDENTITY: "Either the payload says neither time nor sequence number, or two different readings claim one moment of one "
+    "datastream: usually two sensors are assigned to the same datastream. What was stored first is kept.",
     DeadLetterReason.TOO_LARGE: "Only the beginning went through Kafka. Make the sender split its messages; this one is not to be had again.",
     DeadLetterReason.PRIVACY: "The message has fields for personal data, so its bytes are not kept. Have the sender leave them out, or list "
     "them for removal (STADSPULS_MQTT_TO_KAFKA_PRIVATE_FIELDS).",

@@ -11,6 +11,7 @@ from ingest.codecs import CODECS
 from ingest.codecs.codec import Codec
 from ingest.envelopes import ENVELOPES
 from ingest.envelopes.uplink import Envelope
+from ingest.traps import PAYLOAD_TRAPS, TIME_TRAPS
 
 FORMATS = Path(__file__).parent.parent / "docs" / "formats.md"
 
@@ -23,16 +24,9 @@ the **registry's device model** of that sensor (the column `device_model` of `se
 network server sends along (`version_ids`) may only confirm what the registry says; where they differ the message is a dead letter. To try
 one: `stadspuls explain-payload FILE --topic TOPIC`.
 
-What a sentence under a format warns of has a test: of the format in `tests/unit/ingest`, and of all together with any bytes
-in `tests/unit/ingest/test_any_bytes.py` and `tests/contract/test_decoders.py`: readings, or a dead letter with its reason, nothing else.
-
-## Time
-
-The time of a reading comes from inside the payload: the device's, else the network server's, else the gateway's; `time_source` says which.
-The time of reception is never one: a redelivery would have another. So a payload without a time is a dead letter `identity`, with a sequence
-number or without. A retained message counts only with a time of its own. Local times without a zone are taken from the Dutch vendors that
-send no other: of the hour that comes twice in autumn the later one that is not after the reception, and the hour that is missing in spring
-is a dead letter `clock`."""
+What a sentence in a list on this page warns of has a test in `tests/unit/ingest`. `test_traps.py` there holds page and tests together, takes
+the code that minds each sentence out of a copy, and sees that the sentence's test fails. With any bytes, all forms give readings or a dead
+letter with its reason, nothing else: `test_any_bytes.py` and `tests/contract/test_decoders.py`."""
 
 _FEEDS = """## What stands in front of the line
 
@@ -51,7 +45,8 @@ Their bytes come in a LoRaWAN network server's message (The Things Stack, ChirpS
 
 def render() -> str:
     """The whole page as Markdown."""
-    parts = [_INTRODUCTION, _FEEDS, "## Forms by MQTT topic", *map(_envelope, ENVELOPES), _FRAMES, *map(_codec, CODECS)]
+    general = [f"## Time\n\n{_traps(TIME_TRAPS)}", f"## Any payload\n\n{_traps(PAYLOAD_TRAPS)}"]
+    parts = [_INTRODUCTION, *general, _FEEDS, "## Forms by MQTT topic", *map(_envelope, ENVELOPES), _FRAMES, *map(_codec, CODECS)]
     return "\n\n".join(parts) + "\n"
 
 

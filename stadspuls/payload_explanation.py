@@ -287,7 +287,10 @@ def _outcome_lines(decoded: Decoded, unknown_names: Sequence[str]) -> Iterator[s
 
 
 def _reading_lines(kind: str, reading: Reading) -> Iterator[str]:
-    yield f"  {'observed_at':<24} {reading.observed_at.isoformat()}   ({reading.time_source.value} time)"
+    whose = f"{reading.time_source.value} time"
+    if reading.time_source is TimeSource.SEQUENCE:
+        whose = "no time in the payload: a reading is known by its sequence number and keeps the time of its first reception"
+    yield f"  {'observed_at':<24} {reading.observed_at.isoformat()}   ({whose})"
     for name, quantity in _quantities(kind).items():
         value = getattr(reading, name)
         if value is not None:

@@ -23,6 +23,7 @@ _TABLES: dict[str, dict[str, str]] = {
         "dead_letter": _CHANGE,
         "dead_letter_replay": _APPEND,
         "dead_letter_source": _CHANGE,
+        "sequence_moment": _APPEND,
         "ledger": _CHANGE,
     },
     "forecast": {

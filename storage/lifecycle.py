@@ -46,6 +46,7 @@ class Lifecycle:
         return (
             KeptTable("dead_letter", "first_seen", timedelta(days=30), "Dead letters with their bytes"),
             KeptTable("dead_letter_source", "day", timedelta(days=30), "Counts of dead letters per source"),
+            KeptTable("sequence_moment", "observed_at", self.readings, "Moments of readings that came without a time"),
             KeptTable("forecast_kept", "known_at", decisions, "Forecasts that decisions used"),
             KeptTable("forecast_outcome", "target_at", timedelta(days=120), "How single forecasts turned out"),
             KeptTable("forecast_spread", "made_at", timedelta(days=120), "How widely forecasts were spread, by day"),

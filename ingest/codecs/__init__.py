@@ -6,6 +6,7 @@ from ingest.codecs.codec import Codec
 from ingest.codecs.decentlab_dl_lid import DECENTLAB_DL_LID
 from ingest.codecs.decentlab_dl_mbx import DECENTLAB_DL_MBX
 from ingest.codecs.dragino_ldds75 import DRAGINO_LDDS75
+from ingest.codecs.dragino_mds200 import DRAGINO_MDS200
 from ingest.codecs.milesight_em310_tilt import MILESIGHT_EM310_TILT
 from ingest.codecs.milesight_em310_udl import MILESIGHT_EM310_UDL
 from ingest.codecs.milesight_em400_udl import MILESIGHT_EM400_UDL
@@ -19,6 +20,7 @@ CODECS: tuple[Codec, ...] = (
     DECENTLAB_DL_LID,
     SENSONEO_SINGLE_SENSOR_3,
     DRAGINO_LDDS75,
+    DRAGINO_MDS200,
 )
 
 __all__ = ["CODECS", "codec_by_name"]

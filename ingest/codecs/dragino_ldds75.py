@@ -1,26 +1,33 @@
 """Dragino LDDS75 and DDS75-LB, ultrasonic distance sensors: fixed layouts, big endian, chosen by the LoRaWAN port.
 
-Port 2 is one measurement, port 3 a datalog of old ones with their own times, port 5 tells about the device. A distance of 0 mm means
-that no sensor is connected, 20 mm that something is too close to measure: both are no distance.
+Port 2 is one measurement or several samples of one frame, port 3 a datalog of old measurements with their own times, port 5 tells about the
+device, port 6 is a list of detections. A distance of 0 mm means that no sensor is connected, 20 mm that something is too close to measure:
+both are no distance.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from statistics import median
 
-from ingest.codecs.codec import Codec, DecodedFields, FrameReader, malformed, quantity, require_length, shown_only
+from ingest.codecs.codec import Codec, DecodedFields, FrameReader, Part, malformed, quantity, require_length, shown_only
 from models.domain.failures import DeadLetterReason, InvalidMessage
 
 _NO_DISTANCE = (0, 20)
 _NO_TEMPERATURE = 0x7FFF
 _MULTI_SAMPLE = 0x10
 _BATTERY_MASK = 0x3FFF
+_BATTERY_MASK_OF_SAMPLES = 0x0FFF
+_MOST_SAMPLES = 20
+_SAMPLE_BYTES = 2
 
 _BATTERY = quantity("battery_v", ">H", lambda millivolt: (millivolt & _BATTERY_MASK) / 1000)
 _DISTANCE = quantity("distance_mm", ">H", lambda mm: None if mm in _NO_DISTANCE else float(mm))
 _TEMPERATURE = quantity("temperature_c", ">h", lambda tenths: None if tenths == _NO_TEMPERATURE else tenths / 10)
 _INTERRUPT = shown_only("interrupt", ">B")
 _SENSOR_PRESENT = shown_only("sensor_present", ">B")
+_SAMPLES_BATTERY = quantity("battery_v", ">H", lambda millivolt: (millivolt & _BATTERY_MASK_OF_SAMPLES) / 1000)
+_BEFORE_SAMPLES = shown_only("not_described", ">6s", bytes.hex)
 _LOG_FLAGS = shown_only("flags", ">B")
 _LOG_TIME = shown_only("unix_time", ">I")
 
@@ -29,28 +36,31 @@ LOG_RECORD = (_BATTERY, _DISTANCE, _TEMPERATURE, _LOG_FLAGS, _LOG_TIME)
 _MEASUREMENT_BYTES = sum(item.layout.size for item in MEASUREMENT)
 _LOG_RECORD_BYTES = sum(item.layout.size for item in LOG_RECORD)
 _LOG_SENSOR_PRESENT = 0x02
+_BEFORE_SAMPLES_BYTES = 8
+_AFTER_SAMPLES = (_INTERRUPT, _TEMPERATURE, _SENSOR_PRESENT)
+_AFTER_SAMPLES_BYTES = sum(item.layout.size for item in _AFTER_SAMPLES)
 
 
 def decode(frame: bytes, f_port: int) -> list[DecodedFields]:
-    """One reading from port 2, one per record from port 3, none from port 5."""
+    """One reading from ports 2 and 6, one per record from port 3, none from port 5."""
     if f_port == 2:
-        return [_measurement(frame)]
+        # The flag of a frame with samples is also a bit of a battery over 4.095 V: a measurement is told by its length.
+        return [
+            _samples(frame) if len(frame) != _MEASUREMENT_BYTES and frame[:1] and frame[0] & _MULTI_SAMPLE else _measurement(frame)
+        ]
     if f_port == 3:
         return _datalog(frame)
     if f_port == 5:
         return []
+    if f_port == 6:
+        return _detections(frame)
     raise InvalidMessage(
-        DeadLetterReason.SCHEMA, f"f_port is {f_port}; a LDDS75 or DDS75-LB is read on 2 (measurement), 3 (datalog) and 5 (device)"
+        DeadLetterReason.SCHEMA,
+        f"f_port is {f_port}; a LDDS75 or DDS75-LB is read on 2 (measurement), 3 (datalog), 5 (device) and 6 (detections)",
     )
 
 
 def _measurement(frame: bytes) -> DecodedFields:
-    if frame and frame[0] & _MULTI_SAMPLE:
-        raise InvalidMessage(
-            DeadLetterReason.SCHEMA,
-            "this is a multi-sample frame (bit 0x10 of byte 0), which does not say when its samples were taken",
-            at_byte=0,
-        )
     require_length(frame, _MEASUREMENT_BYTES, "a measurement on port 2")
     reader = FrameReader(frame)
     for item in MEASUREMENT:
@@ -58,6 +68,44 @@ def _measurement(frame: bytes) -> DecodedFields:
         if item is _SENSOR_PRESENT and not value:
             reader.decoded.values.pop(_DISTANCE.name, None)
     return reader.decoded
+
+
+def _samples(frame: bytes) -> DecodedFields:
+    """A frame with up to 20 samples does not say when they were taken: it is one reading, and their median its distance."""
+    room = len(frame) - _BEFORE_SAMPLES_BYTES - _AFTER_SAMPLES_BYTES
+    if not 0 < room <= _MOST_SAMPLES * _SAMPLE_BYTES or room % _SAMPLE_BYTES:
+        raise malformed(
+            f"a frame with samples has room for 1 to {_MOST_SAMPLES}, this one has {len(frame)} bytes", at_byte=len(frame)
+        )
+    reader = FrameReader(frame)
+    reader.take(_SAMPLES_BATTERY)
+    reader.take(_BEFORE_SAMPLES)
+    _take_median(reader, room // _SAMPLE_BYTES)
+    for item in _AFTER_SAMPLES:
+        value = reader.take(item)
+        if item is _SENSOR_PRESENT and not value:
+            reader.decoded.values.pop(_DISTANCE.name, None)
+    return reader.decoded
+
+
+def _detections(frame: bytes) -> list[DecodedFields]:
+    """A list of distances without battery or times: one reading, none if nothing was detected."""
+    if not frame or len(frame) % _SAMPLE_BYTES:
+        raise malformed(f"a list of detections has {_SAMPLE_BYTES} bytes each, this frame has {len(frame)}", at_byte=len(frame))
+    reader = FrameReader(frame)
+    _take_median(reader, len(frame) // _SAMPLE_BYTES)
+    return [reader.decoded] if reader.decoded.values else []
+
+
+def _take_median(reader: FrameReader, count: int) -> None:
+    """Shows each sample; the median of those that are a distance goes into the reading."""
+    start = reader.position
+    samples = [reader.take(_DISTANCE._replace(name=f"sample_{number}_mm", quantity=False)) for number in range(count)]
+    found = [sample for sample in samples if sample is not None]
+    if found:
+        distance = float(median(found))
+        reader.decoded.values[_DISTANCE.name] = distance
+        reader.decoded.parts.append(Part(_DISTANCE.name, start, reader.position, distance, True))
 
 
 def _datalog(frame: bytes) -> list[DecodedFields]:
@@ -86,7 +134,9 @@ DRAGINO_LDDS75 = Codec(
         "A distance of 0 mm (no sensor) or 20 mm (too close) is no distance; the rest of the reading is kept.",
         "The battery's upper two bits are flags.",
         "A datalog (port 3) has old readings with their own times; a record without a set clock is a dead letter `clock`, the others are kept.",
-        "A multi-sample frame does not say when its samples were taken: a dead letter `schema`, never made-up times.",
-        "The port chooses the layout: 2 measurement, 3 datalog, 5 device information without a reading.",
+        "A frame with several samples (port 2, bit 0x10 of byte 0) or detections (port 6) does not say when they were taken: one reading of the "
+        "frame's time, the median of what is a distance, never made-up times.",
+        "The bit of a frame with several samples is also one of a battery over 4.095 V: 8 bytes are one measurement.",
+        "The port chooses the layout: 2 measurement, 3 datalog, 5 device information without a reading, 6 detections.",
     ),
 )

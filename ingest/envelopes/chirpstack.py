@@ -18,6 +18,7 @@ from ingest.envelopes.json_document import (
     parse_object,
     schema,
     shown,
+    text_in,
     whole_number_in,
 )
 from ingest.envelopes.uplink import Address, DeviceFrame, Envelope, NoReading
@@ -63,6 +64,7 @@ def read(mqtt_topic: str, payload: bytes) -> Address | NoReading:
             observed_at,
             time_source,
             unknown_fields=len(document.keys() - _KNOWN),
+            session=text_in(document, "devAddr"),
         ),
     )
 

@@ -105,6 +105,12 @@ def whole_number_in(parent: dict[str, Any], key: str, maximum: int) -> int:
     return value
 
 
+def text_in(parent: dict[str, Any], key: str) -> str:
+    """The text under a key, "" where there is none."""
+    value = parent.get(key)
+    return value if type(value) is str else ""
+
+
 def moment_in(parent: dict[str, Any], key: str) -> datetime | None:
     """The time under a key as aware UTC; None if it is omitted or empty."""
     value = parent.get(key)

@@ -3,7 +3,8 @@
     {"v": 1, "kind": "container_fill", "observed_at": "2026-11-22T10:00:00Z", "distance_mm": 840.0}
     {"v": 1, "kind": "traffic_flow", "readings": [{"observed_at": …, "channel": "lane-1", "flow_per_h": 420}, …]}
 
-The quantities are those of the kind's reading type. `channel` (default "") and `seq` are optional.
+The quantities are those of the kind's reading type. `channel` (default "") is optional. A device without a clock leaves out `observed_at` and
+counts its readings in `seq`; `boot`, a text or number that is another one after each start, says where the counter began anew.
 """
 
 from __future__ import annotations

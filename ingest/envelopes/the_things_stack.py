@@ -18,6 +18,7 @@ from ingest.envelopes.json_document import (
     parse_object,
     schema,
     shown,
+    text_in,
     whole_number_in,
 )
 from ingest.envelopes.uplink import Address, DeviceFrame, Envelope, NoReading
@@ -72,6 +73,7 @@ def read(mqtt_topic: str, payload: bytes) -> Address | NoReading:
             _product(uplink),
             document.get("simulated") is True,
             unknown,
+            text_in(uplink, "session_key_id"),
         ),
     )
 

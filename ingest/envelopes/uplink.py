@@ -17,7 +17,8 @@ class DeviceFrame(NamedTuple):
     """The bytes that a device sent, out of a network server's envelope.
 
     `observed_at` is the network server's or else the gateway's time; None if the envelope has neither. `product` is
-    "brand/model" as the network server knows the device, "" if it does not say. `simulated` is the server's own mark.
+    "brand/model" as the network server knows the device, "" if it does not say. `simulated` is the server's own mark. `session` is the
+    run of the frame counter, which starts anew with each.
     """
 
     envelope: str
@@ -29,6 +30,7 @@ class DeviceFrame(NamedTuple):
     product: str = ""
     simulated: bool = False
     unknown_fields: int = 0
+    session: str = ""
 
 
 class OwnReport(NamedTuple):

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from uuid import UUID
 
-from ingest.decode import DECODER_VERSION, Decoded, address_of, decode_message
+from ingest.decode import DECODER_VERSION, NO_MOMENTS, Decoded, address_of, decode_message
 from ingest.envelopes import envelope_of
 from ingest.envelopes.uplink import Address
 from ingest.privacy import keyed_hash
 from ingest.store.records import TOO_LARGE_HEADER, header_texts, original_size_and_hash, raw_message, stand_in
-from ingest.store.work import Group, PartitionWork, Work, account_of
+from ingest.store.work import Group, PartitionWork, Timeless, Work, account_of
 from models.domain.failures import DeadLetterReason, InvalidMessage
 from models.domain.message import RawMessage
 from models.domain.registry import SensorContext
+from models.domain.sequences import Asked, SequenceMark, Source
 from runtime.consumer_batch import Batch, Record
 from storage.dead_letters import WHOLE_MESSAGE, DeadLetter
 from storage.readings import SourceRef, StoredReading
@@ -47,19 +49,39 @@ class Decoding:
         return work
 
     def add(self, part: PartitionWork, records: Sequence[Record]) -> None:
-        """Decodes these records into the work of their partition."""
+        """Decodes these records into the work of their partition; those with readings that need a moment wait in its `timeless`."""
         for record in records:
-            try:
-                message = raw_message(record)
-            except InvalidMessage as refused:
-                self._dead_letter(part, record, stand_in(record), refused)
-                continue
-            try:
-                decoded = decode_message(message, self._contexts)
-            except InvalidMessage as refused:
-                self._dead_letter(part, record, message, refused)
-            else:
-                self._take(part, record, message, decoded)
+            self._add(part, record, None)
+
+    def add_timeless(self, part: PartitionWork, moments: Mapping[tuple[int, int], Mapping[SequenceMark, datetime]]) -> None:
+        """Decodes what waited, now that the moments are known by (partition, offset)."""
+        for item in part.timeless:
+            self._add(part, item.record, moments[item.record.partition, item.record.offset])
+        part.timeless = []
+
+    def _add(self, part: PartitionWork, record: Record, moments: Mapping[SequenceMark, datetime] | None) -> None:
+        try:
+            message = raw_message(record)
+        except InvalidMessage as refused:
+            self._dead_letter(part, record, stand_in(record), refused)
+            return
+        try:
+            decoded = decode_message(message, self._contexts, moments or NO_MOMENTS)
+        except InvalidMessage as refused:
+            self._dead_letter(part, record, message, refused)
+            return
+        if decoded.marks and moments is None:
+            part.timeless.append(self._timeless(record, message, decoded))
+            part.readable.add(decoded.sensor_id)
+        else:
+            self._take(part, record, message, decoded)
+
+    def _timeless(self, record: Record, message: RawMessage, decoded: Decoded) -> Timeless:
+        asked = tuple(
+            Asked(mark, Source(self._incarnation, record.partition, record.offset, index), message.received_at, message.dup)
+            for index, mark in decoded.marks.items()
+        )
+        return Timeless(record, asked, any(item.reason is DeadLetterReason.UNKNOWN_THING for item in decoded.rejected))
 
     def _take(self, part: PartitionWork, record: Record, message: RawMessage, decoded: Decoded) -> None:
         account = account_of(message, _envelope_name(message.mqtt_topic))

@@ -96,4 +96,8 @@ class DatabaseOffsets:
 
 
 def _has_unknown_things(work: Work) -> bool:
-    return any(letter.reason is DeadLetterReason.UNKNOWN_THING for part in work.partitions.values() for letter in part.letters)
+    return any(
+        any(letter.reason is DeadLetterReason.UNKNOWN_THING for letter in part.letters)
+        or any(item.has_unknown_things for item in part.timeless)
+        for part in work.partitions.values()
+    )

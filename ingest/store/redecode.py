@@ -39,6 +39,7 @@ from storage.redecoded_letters import (
     stage_letters,
     unresolved_findings,
 )
+from storage.sequence_moments import SequenceMoments
 
 VERB = "redecode"
 MOST_REMOVED_SHARE = 0.2
@@ -81,12 +82,15 @@ class Redecode:
         self._decoding = Decoding(contexts, registry_version, raw.incarnation, privacy_key)
         self._kinds = {kind.name: kind for kind in kinds}
         self._lifecycle = lifecycle
+        self._moments = SequenceMoments(connection, keep=False)
 
     async def run(self, since: datetime, now: datetime, *, dry_run: bool, allow_removals: bool = False) -> RedecodeReport:
         """Raises `UserError` when too much would go or another correction runs, `TransientError` when it must be done again."""
         report = RedecodeReport(spans=dict(self._raw.spans))
         connection = self._connection
         async with alone(connection):
+            # What is only looked at gives no reading its moment for good.
+            self._moments = SequenceMoments(connection, keep=not dry_run)
             await self._stage(report)
             number = None if dry_run else await begin_correction(connection, VERB, since)
             for kind in self._kinds.values():
@@ -123,6 +127,8 @@ class Redecode:
         async for _, records in self._raw.records():
             part = PartitionWork()
             self._decoding.add(part, records)
+            moments = await self._moments.of([one for item in part.timeless for one in item.asked])
+            self._decoding.add_timeless(part, moments)
             report.records += len(records)
             await self._stage_readings(part)
             findings = [

@@ -26,6 +26,7 @@ from models.domain.reading import Reading
 from storage.dead_letters import WHOLE_MESSAGE, DeadLetter, ReplayCursor, append_dead_letters, letters_for_replay, mark_replayed
 from storage.ledger import LedgerEntry, add_to_ledger
 from storage.readings import StoredReading
+from storage.sequence_moments import SequenceMoments
 
 BATCH_LETTERS = 200
 STORED = "stored"
@@ -106,6 +107,7 @@ class Replay:
             decodings = {life: self._decoding(life) for life in {letter.incarnation for letter in letters}}
             outcomes = [await self._decode(letter, decodings[letter.incarnation]) for letter in letters]
             async with self._pool.acquire() as connection:
+                await settle_moments(connection, outcomes, decodings)
                 try:
                     appended = await write(connection, outcomes, careful=False)
                 except REFUSED_BY_DATABASE:
@@ -151,6 +153,28 @@ def decoded(letter: DeadLetter, payload: bytes, decoding: Decoding) -> Outcome:
     headers = [(name, text.encode()) for name, text in letter.headers.items()]
     timestamp = int(letter.received_at.timestamp() * 1000)
     decoding.add(part, [LetterRecord(letter.partition, letter.offset, timestamp, letter.key, payload, headers)])
+    if not part.timeless:
+        conclude(outcome)
+    return outcome
+
+
+async def settle_moments(connection: asyncpg.Connection, outcomes: Sequence[Outcome], decodings: Mapping[UUID, Decoding]) -> None:
+    """Decodes what waits for the moments of its readings. These stay when the replay is broken off after them: done again, it is given
+    the same ones."""
+    for life, decoding in decodings.items():
+        waiting = [item for item in outcomes if item.letter.incarnation == life and item.part.timeless]
+        async with connection.transaction():
+            moments = await SequenceMoments(connection).of(
+                [one for outcome in waiting for item in outcome.part.timeless for one in item.asked]
+            )
+        for outcome in waiting:
+            decoding.add_timeless(outcome.part, moments)
+            conclude(outcome)
+
+
+def conclude(outcome: Outcome) -> None:
+    """What came of the letter, now that its message is decoded."""
+    letter, part = outcome.letter, outcome.part
     if letter.index != WHOLE_MESSAGE:
         part.letters = [item for item in part.letters if item.index in (letter.index, WHOLE_MESSAGE)]
         part.readings = {
@@ -163,7 +187,6 @@ def decoded(letter: DeadLetter, payload: bytes, decoding: Decoding) -> Outcome:
         outcome.name = refused.reason.value if refused is not None else WITHOUT_READING
         outcome.detail = refused.detail if refused is not None else "the message is one that carries no reading"
         part.letters = []
-    return outcome
 
 
 async def write(connection: asyncpg.Connection, outcomes: Sequence[Outcome], *, careful: bool) -> dict[Group, Appended]:

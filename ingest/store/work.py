@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from models.domain.failures import DeadLetterReason
 from models.domain.message import RawMessage
+from models.domain.sequences import Asked
 from runtime.consumer_batch import Record
 from storage.dead_letters import DeadLetter
 from storage.readings import StoredReading
@@ -56,17 +57,28 @@ class Counts:
         self.readings_rejected += other.readings_rejected
 
 
+@dataclass(frozen=True, slots=True)
+class Timeless:
+    """A readable message with readings that have a sequence number and no time: it waits for their moments, which only the database knows.
+    `has_unknown_things` says whether another reading of it is of something that is not registered."""
+
+    record: Record
+    asked: tuple[Asked, ...]
+    has_unknown_things: bool
+
+
 @dataclass(slots=True)
 class PartitionWork:
     """All that one partition's records of a batch became.
 
-    `readable` and `unreadable` are registered sensors: those with a message that became a reading, and one entry per message that
-    became a dead letter. `dead_lettered` counts whole messages by reason, `rejected` single readings by kind, `unknown_fields` by
-    envelope.
+    `timeless` messages are in no other column until their moments are known. `readable` and `unreadable` are registered sensors: those
+    with a message that became a reading, and one entry per message that became a dead letter. `dead_lettered` counts whole messages by
+    reason, `rejected` single readings by kind, `unknown_fields` by envelope.
     """
 
     readings: dict[Group, list[StoredReading]] = field(default_factory=dict)
     letters: list[DeadLetter] = field(default_factory=list)
+    timeless: list[Timeless] = field(default_factory=list)
     counts: dict[Account, Counts] = field(default_factory=dict)
     readable: set[str] = field(default_factory=set)
     unreadable: list[str] = field(default_factory=list)
@@ -105,6 +117,7 @@ class Work:
             whole.rejected += part.rejected
             whole.unknown_fields += part.unknown_fields
             whole.letters += part.letters
+            whole.timeless += part.timeless
             whole.readable |= part.readable
             whole.unreadable += part.unreadable
         return whole

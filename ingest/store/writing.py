@@ -23,6 +23,7 @@ from storage.dead_letters import DeadLetter, append_dead_letters
 from storage.ledger import LedgerEntry, add_to_ledger
 from storage.offset_fence import advance_offsets
 from storage.readings import StoredReading
+from storage.sequence_moments import SequenceMoments
 
 # A process that is stopped in the middle of its transaction holds the locks of its offsets. The server ends such a session, so that the
 # member that has taken over does not wait longer than this.
@@ -68,6 +69,7 @@ class Writer:
             await connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{_FROZEN_SESSION_SECONDS}s'")
             lost = await advance_offsets(connection, self._consumer, self._incarnation, spans)
             part = work.merged(number for number in spans if number not in lost)
+            await settle_moments(connection, part, decoding)
             appended = await append_groups(connection, part, careful=careful)
             letters = (*part.letters, *late_letters(appended, work, decoding))
             await append_dead_letters(connection, letters, quota=self._letters_with_bytes)
@@ -76,6 +78,13 @@ class Writer:
             check_balance(entries, received)
             await add_to_ledger(connection, entries)
         return Written(lost, part, appended, letters, entries, received)
+
+
+async def settle_moments(connection: asyncpg.Connection, part: PartitionWork, decoding: Decoding) -> None:
+    """Gives the readings that came without a time their moments, for good when the transaction commits, and decodes them with these."""
+    if part.timeless:
+        moments = await SequenceMoments(connection).of([one for item in part.timeless for one in item.asked])
+        decoding.add_timeless(part, moments)
 
 
 async def append_groups(connection: asyncpg.Connection, part: PartitionWork, *, careful: bool) -> dict[Group, Appended]:

@@ -20,6 +20,8 @@ class TimeSource(StrEnum):
     DEVICE = "device"
     NETWORK = "network"
     GATEWAY = "gateway"
+    SEQUENCE = "sequence"
+    """Nobody: the payload has a sequence number instead, and the moment is that of its first reception."""
 
 
 def _to_utc(moment: datetime) -> datetime:

@@ -8,7 +8,7 @@ from simulators.batch import Device
 from simulators.encoders import chirpstack, the_things_stack
 from simulators.encoders.chirpstack import ChirpStackEncoder
 from simulators.encoders.decentlab_lid_frames import DlLidFrames
-from simulators.encoders.dragino_frames import Ldds75Frames
+from simulators.encoders.dragino_frames import Ldds75Frames, Mds200Frames
 from simulators.encoders.encoder import Encoder
 from simulators.encoders.json_forms import JSON_FORMS, JsonFormEncoder
 from simulators.encoders.level_frames import DlMbxFrames, Em310UdlFrames
@@ -25,6 +25,7 @@ _JOINS: Mapping[str, Callable[[Device, str], tuple[str, bytes]]] = {
     "milesight_em400_udl": the_things_stack.join_message,
     "milesight_em310_tilt": the_things_stack.join_message,
     "dragino_ldds75": the_things_stack.join_message,
+    "dragino_mds200": the_things_stack.join_message,
     "decentlab_dl_mbx": chirpstack.join_message,
     "decentlab_dl_lid": chirpstack.join_message,
     "sensoneo_single_sensor_3": chirpstack.join_message,
@@ -44,6 +45,7 @@ def encoder_for(device_model: str, kind: str, decimals: Mapping[str, int]) -> En
         "milesight_em400_udl": lambda: TheThingsStackEncoder(Em400UdlFrames()),
         "milesight_em310_tilt": lambda: TheThingsStackEncoder(Em310TiltFrames()),
         "dragino_ldds75": lambda: TheThingsStackEncoder(Ldds75Frames()),
+        "dragino_mds200": lambda: TheThingsStackEncoder(Mds200Frames()),
         "decentlab_dl_mbx": lambda: ChirpStackEncoder(DlMbxFrames()),
         "decentlab_dl_lid": lambda: ChirpStackEncoder(DlLidFrames()),
         "sensoneo_single_sensor_3": lambda: ChirpStackEncoder(SensoneoFrames()),

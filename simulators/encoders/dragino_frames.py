@@ -1,4 +1,4 @@
-"""Frames of Dragino's LDDS75 and DDS75-LB, as bytes, big endian: measurements and the datalog. From the maker's published layouts."""
+"""Frames of Dragino's LDDS75, DDS75-LB and MDS200-LB, as bytes, big endian: measurements and the datalog. From the maker's published layouts."""
 
 from __future__ import annotations
 
@@ -21,6 +21,19 @@ class Ldds75Frames:
         put(rows, 0, batch.values["battery_v"] * 1000, ">u2")
         put(rows, 2, batch.values["distance_mm"], ">u2")
         put(rows, 5, batch.values["temperature_c"] * 10, ">i2")
+        return frames_of(rows)
+
+
+class Mds200Frames:
+    """Port 2: battery mV, distance of the closest object mm, distance of what is behind it (none), alarms."""
+
+    f_port = 2
+    decimals: Mapping[str, int] = {"distance_mm": 0, "battery_v": 3}
+
+    def frames(self, batch: Batch) -> list[bytes]:
+        rows = new_rows(len(batch), "0000 0000 0000 00")
+        put(rows, 0, batch.values["battery_v"] * 1000, ">u2")
+        put(rows, 2, batch.values["distance_mm"], ">u2")
         return frames_of(rows)
 
 

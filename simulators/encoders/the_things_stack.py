@@ -18,6 +18,7 @@ _BRANDS = {
     "milesight_em400_udl": ("milesight-iot", "em400-udl"),
     "milesight_em310_tilt": ("milesight-iot", "em310-tilt"),
     "dragino_ldds75": ("dragino", "ldds75"),
+    "dragino_mds200": ("dragino", "mds200-lb"),
     "decentlab_dl_mbx": ("decentlab", "dl-mbx"),
 }
 

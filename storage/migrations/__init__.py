@@ -14,6 +14,7 @@ from storage.migrations import (
     m0005_planners_day,
     m0006_shadow_mode,
     m0007_spread_of_forecasts,
+    m0008_sequence_moments,
 )
 from storage.migrations.migration import Migration
 
@@ -25,6 +26,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m0005_planners_day.MIGRATION,
     m0006_shadow_mode.MIGRATION,
     m0007_spread_of_forecasts.MIGRATION,
+    m0008_sequence_moments.MIGRATION,
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

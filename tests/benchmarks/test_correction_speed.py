@@ -18,6 +18,7 @@ from deploy.local.processes import Engine, StackState
 from models.sensor_kinds.container_fill import CONTAINER_FILL
 from runtime.postgres import connected
 from runtime.settings import DatabaseSettings
+from stadspuls.correction_texts import redecode_lines
 from storage.engine import detect_engine
 from storage.maintenance import refresh_rollups
 from storage.readings import append_readings
@@ -102,6 +103,7 @@ async def _timed(what: str, readings: list, connection: asyncpg.Connection, *, n
     return seconds
 
 
+@pytest.mark.timeout(1800)
 async def test_redecoding_a_million_messages(
     servers: StackState, database: DatabaseSettings, engine: Engine, tmp_path: Path
 ) -> None:
@@ -122,17 +124,46 @@ async def test_redecoding_a_million_messages(
             report = await redecode(line)
             print(f"| all of them new, with a wrong decoder | {time.perf_counter() - began:.0f} |")
         assert sum(diff.added for diff in report.diffs) == hours * CONTAINERS
-        await compress(line, engine)
+        middle = START + timedelta(minutes=hours * 15)
+        await compress(line, engine, before=middle)
+        compressed = await _compressed_readings(line) if engine == "timescale" else 0
         began, own = time.perf_counter(), time.process_time()
         report = await redecode(line)
         seconds, own = time.perf_counter() - began, time.process_time() - own
         print(
-            f"| all of them changed, with the right one, chunks compressed before and after | {seconds:.0f} ({own:.0f} s our CPU) |"
+            f"| all of them changed, with the right one, {compressed:,} in compressed chunks | {seconds:.0f} ({own:.0f} our CPU) |"
         )
-        assert sum(diff.changed for diff in report.diffs) == hours * CONTAINERS
+        print("\n".join(redecode_lines(report, dry_run=False)))
+        (diff,) = [item for item in report.diffs if item.kind == CONTAINER_FILL.name]
+        assert (diff.looked_at, diff.changed, diff.added, diff.removed) == (hours * CONTAINERS, hours * CONTAINERS, 0, 0)
+        (column,) = [item for item in diff.columns if item.name == "distance_mm"]
+        assert column.readings == hours * CONTAINERS
+        assert column.mean_after == pytest.approx(10 * (column.mean_before or 0))
         assert await line.count("SELECT count(*) FROM container_fill") == hours * CONTAINERS
+        assert (
+            await line.count("SELECT count(DISTINCT (source_partition, source_offset)) FROM container_fill") == hours * CONTAINERS
+        )
         assert await line.count("SELECT count(*) FROM container_fill WHERE distance_mm < 100") == 0
+        if engine == "timescale":
+            assert await _compressed_readings(line) == compressed
+        began = time.perf_counter()
+        again = await redecode(line)
+        print(f"| all of them again: nothing to change | {time.perf_counter() - began:.0f} |")
+        assert [diff.touches for diff in again.diffs if diff.touches] == []
     assert seconds <= REDECODE_SECONDS
+
+
+async def _compressed_readings(line: Line) -> int:
+    """Readings in chunks that are wholly compressed."""
+    async with line.connection() as connection:
+        chunks = await connection.fetch(
+            "SELECT format('%I.%I', chunk_schema, chunk_name) AS chunk FROM timescaledb_information.chunks "
+            "WHERE hypertable_name = 'container_fill' AND is_compressed"
+        )
+        counts = [await connection.fetchval(f"SELECT count(*) FROM {row['chunk']}") for row in chunks]
+        partly = await connection.fetchval("SELECT count(*) FROM _timescaledb_catalog.chunk WHERE status & 10 > 0")
+    assert partly == 0
+    return sum(counts)
 
 
 async def _pretend_it_was_read(line: Line) -> None:

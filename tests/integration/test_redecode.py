@@ -100,7 +100,8 @@ async def stored(line: Line) -> dict[tuple[str, datetime], asyncpg.Record]:
     return {(row["datastream_id"], row["observed_at"]): row for row in rows}
 
 
-async def compress(line: Line, engine: Engine) -> None:
+async def compress(line: Line, engine: Engine, *, before: datetime | None = None) -> None:
+    """Compresses all chunks, or those that end before a moment."""
     if engine == "timescale":
         async with line.connection() as connection:
             await connection.execute(
@@ -108,7 +109,8 @@ async def compress(line: Line, engine: Engine) -> None:
             )
             for row in await connection.fetch(
                 "SELECT format('%I.%I', chunk_schema, chunk_name) AS chunk FROM timescaledb_information.chunks "
-                "WHERE hypertable_name = 'container_fill' AND NOT is_compressed"
+                "WHERE hypertable_name = 'container_fill' AND NOT is_compressed AND ($1::timestamptz IS NULL OR range_end <= $1)",
+                before,
             ):
                 await connection.execute("CALL convert_to_columnstore($1::regclass)", row["chunk"])
 

@@ -15,13 +15,16 @@ from ingest.store.work import Work
 from ingest.store.writing import Unaccounted, Writer, Written
 from models.domain.failures import DeadLetterReason
 from models.domain.registry import Assignment, Sensor, SensorContext
+from models.sensor_kinds.container_fill import CONTAINER_FILL
 from runtime.consumer_batch import Batch, Span
 from runtime.memory_kafka import MemoryRecord
 from runtime.postgres import connected
 from runtime.settings import DatabaseSettings
+from simulators.encoders.sparkplug import DOUBLE, metric, payload
 from storage.dead_letters import list_dead_letters
 from storage.ledger import ledger_totals
 from storage.offset_fence import advance_offsets, begin_offsets
+from storage.readings import latest_readings
 from storage.schema import migrate
 from tests.integration.raw_topic import TIMEZONE, own_payload, topic_of
 
@@ -76,6 +79,33 @@ def batch_of(counts: Mapping[int, int], *, first: int = 0) -> Batch:
             ],
         )
     return batch
+
+
+async def test_a_historical_sparkplug_metric_is_stored_and_what_is_latest_stays_latest(connection: asyncpg.Connection) -> None:
+    node = CONTEXTS["a"].model_copy(
+        update={
+            "sensor": Sensor(sensor_id="g:n:d", device_model="sparkplug_b", kind="container_fill"),
+            "assignments": (CONTEXTS["a"].assignments[0].model_copy(update={"sensor_id": "g:n:d"}),),
+        }
+    )
+    decoding = Decoding({"g:n:d": node}, 1, LIFE, b"key")
+    now_ms = int(NOW.timestamp()) * 1000
+    live = metric(840.0, DOUBLE, name="distance_mm", at_ms=now_ms)
+    buffered = metric(500.0, DOUBLE, name="distance_mm", at_ms=now_ms - 3_600_000, historical=True)
+    topic = b"sparkplug/g/DDATA/n/d"
+    headers = (("mqtt_topic", topic), ("received_at_us", b"%d" % (now_ms * 1000)))
+    batch = Batch("telemetry.raw")
+    batch.add(
+        0,
+        [
+            MemoryRecord("telemetry.raw", 0, offset, 0, topic, payload([sent], at_ms=now_ms, seq=offset), headers)
+            for offset, sent in enumerate((live, buffered))
+        ],
+    )
+    await WRITER.write(connection, batch.spans(), await decoding.work(batch), decoding)
+    assert await connection.fetchval("SELECT count(*) FROM container_fill") == 2
+    (newest,) = await latest_readings(connection, CONTAINER_FILL)
+    assert (newest["observed_at"], newest["distance_mm"]) == (NOW, 840.0)
 
 
 async def write(connection: asyncpg.Connection, batch: Batch, work: Work | None = None) -> Written:

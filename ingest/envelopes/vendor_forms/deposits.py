@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from ingest.envelopes.json_document import parse_objects, schema, shown
+from ingest.envelopes.local_time import local_moment
 from ingest.envelopes.uplink import Measured, Report
 from ingest.envelopes.vendor_forms.form import VendorForm, channel_in, unknown_in
-from ingest.local_time import local_moment
 from models.domain.failures import InvalidMessage
 
 _KNOWN = frozenset({"DumpLocationNr", "RegMoment", "Successful"})

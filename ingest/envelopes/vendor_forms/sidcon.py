@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from ingest.envelopes.json_document import number_in, parse_objects
+from ingest.envelopes.local_time import local_moment
 from ingest.envelopes.uplink import Measured, Report
 from ingest.envelopes.vendor_forms.form import VendorForm, each, unknown_in
-from ingest.local_time import local_moment
 
 _KNOWN = frozenset(
     {

@@ -31,6 +31,11 @@ def test_an_uplink_becomes_a_reading_at_the_network_servers_time() -> None:
     assert reading.model_dump()["distance_mm"] == 1234.0
 
 
+def test_another_codecs_opinion_is_not_read() -> None:
+    body = changed(object={"distance": 836, "data": "AgEvAAED6AAB"})
+    assert only_reading(chirpstack(body), SENSOR).model_dump()["distance_mm"] == 1234.0
+
+
 def test_defaults_that_the_server_left_out_are_zero() -> None:
     address = address_of(chirpstack(changed(fCnt=None, fPort=None)))
     assert isinstance(address, Address)
@@ -64,12 +69,7 @@ def test_a_gateways_time_is_the_last_resort() -> None:
     body = changed(time=None, rxInfo=[{"gwTime": "2026-11-22T09:59:59Z"}, {"gatewayId": "x"}])
     reading = only_reading(chirpstack(body), SENSOR)
     assert (reading.observed_at, reading.time_source) == (OBSERVED_AT - timedelta(seconds=1), TimeSource.GATEWAY)
-    assert_refused(chirpstack(changed(time=None)), Reason.IDENTITY, "no time", by=SENSOR)
-
-
-def test_another_codecs_opinion_is_not_read() -> None:
-    reading = only_reading(chirpstack(changed(object={"distance": 1, "distance_mm": 9})), SENSOR)
-    assert reading.model_dump()["distance_mm"] == 1234.0
+    assert only_reading(chirpstack(changed(time=None)), SENSOR).time_source is TimeSource.SEQUENCE
 
 
 @pytest.mark.parametrize("data", [None, ""])

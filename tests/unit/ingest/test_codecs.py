@@ -11,6 +11,7 @@ from ingest.codecs import (
     decentlab_dl_lid,
     decentlab_dl_mbx,
     dragino_ldds75,
+    dragino_mds200,
     milesight_em310_tilt,
     milesight_em310_udl,
     milesight_em400_udl,
@@ -25,6 +26,7 @@ EM400 = milesight_em400_udl.MILESIGHT_EM400_UDL
 TILT = milesight_em310_tilt.MILESIGHT_EM310_TILT
 DL_LID = decentlab_dl_lid.DECENTLAB_DL_LID
 SENSONEO = sensoneo_single_sensor_3.SENSONEO_SINGLE_SENSOR_3
+MDS200 = dragino_mds200.DRAGINO_MDS200
 DL_MBX = decentlab_dl_mbx.DECENTLAB_DL_MBX
 LDDS75 = dragino_ldds75.DRAGINO_LDDS75
 
@@ -219,6 +221,12 @@ def test_sensoneo_tilt_is_an_event() -> None:
     assert values(SENSONEO, sensoneo(events=0x05))["tilted"] is True
 
 
+def test_sensoneo_other_events_are_shown_and_not_stored() -> None:
+    (fields,) = SENSONEO.decode(bytes.fromhex(sensoneo(events=0xFB)), 1)
+    assert fields.values == SENSONEO.decode(bytes.fromhex(sensoneo()), 1)[0].values
+    assert {part.name: part.value for part in fields.parts}["events"] == 0xFB
+
+
 @pytest.mark.parametrize(
     ("frame", "reason", "at_byte"),
     [
@@ -301,8 +309,37 @@ def test_dragino_device_information_has_no_reading() -> None:
     assert LDDS75.decode(bytes.fromhex("27010001000ce4"), 5) == []
 
 
-def test_dragino_frames_that_say_no_time_for_their_samples_are_refused() -> None:
-    assert_refused(LDDS75, "1ce40b050000e401", Reason.SCHEMA, 0, "multi-sample", f_port=2)
+SAMPLES = "1ce4 000000000000 0b05 0b07 0000 0014 0bff 00 00e4 01"
+
+
+def test_dragino_frame_with_several_samples_is_one_reading_at_their_median() -> None:
+    """Of 2821, 2823, 0, 20 and 3071 mm the two in the middle are no distances; the battery has twelve bits here."""
+    (fields,) = LDDS75.decode(bytes.fromhex(SAMPLES), 2)
+    assert fields.values == {"battery_v": 3.3, "distance_mm": 2823.0, "temperature_c": 22.8}
+    assert fields.observed_at is None
+    shown = {part.name: part.value for part in fields.parts}
+    assert [shown[f"sample_{number}_mm"] for number in range(5)] == [2821.0, 2823.0, None, None, 3071.0]
+    assert values(LDDS75, SAMPLES[:-2] + "00", 2) == {"battery_v": 3.3, "temperature_c": 22.8}
+    assert values(LDDS75, "1ce4 000000000000 0000 00 ff9c 01", 2) == {"battery_v": 3.3, "temperature_c": -10.0}
+
+
+def test_dragino_frame_has_at_most_twenty_samples() -> None:
+    assert values(LDDS75, "1ce4 000000000000" + "0b05" * 20 + "00 00e4 01", 2)["distance_mm"] == 2821.0
+    for samples in ("", "0b", "0b05" * 21):
+        frame = "1ce4 000000000000" + samples + "00 00e4 01"
+        assert_refused(LDDS75, frame, Reason.MALFORMED, 12 + len(samples) // 2, "1 to 20", f_port=2)
+
+
+def test_dragino_battery_over_4_volt_is_no_frame_with_samples() -> None:
+    assert values(LDDS75, "1068 0b05 00 00e4 01", 2) == {"battery_v": 4.2, "distance_mm": 2821.0, "temperature_c": 22.8}
+
+
+def test_dragino_detections_are_one_reading_at_their_median() -> None:
+    (fields,) = LDDS75.decode(bytes.fromhex("0b05 0b07 0bff"), 6)
+    assert (fields.values, fields.observed_at) == ({"distance_mm": 2823.0}, None)
+    assert LDDS75.decode(bytes.fromhex("0000 0014"), 6) == []
+    for frame in ("", "0b"):
+        assert_refused(LDDS75, frame, Reason.MALFORMED, len(frame) // 2, "detections", f_port=6)
 
 
 @pytest.mark.parametrize(
@@ -312,6 +349,36 @@ def test_dragino_frames_of_another_length_are_malformed(f_port: int, frame: str,
     assert_refused(LDDS75, frame, Reason.MALFORMED, at_byte, f_port=f_port)
 
 
-@pytest.mark.parametrize("f_port", [0, 1, 6, 85])
+@pytest.mark.parametrize("f_port", [0, 1, 4, 85])
 def test_dragino_ports_that_are_not_read_are_named(f_port: int) -> None:
     assert_refused(LDDS75, "0ce40b050000e401", Reason.SCHEMA, None, f"f_port is {f_port}", f_port=f_port)
+
+
+# Dragino MDS200-LB
+
+
+def test_mds200_closest_object_counts_and_the_one_behind_it_is_shown() -> None:
+    """3.3 V, 1234 mm, 1950 mm behind it; bit 1 of the last byte is the distance alarm, the bits from 2 on count alarms."""
+    (fields,) = MDS200.decode(bytes.fromhex("0ce4 04d2 079e 16"), 2)
+    assert fields.values == {"battery_v": 3.3, "distance_mm": 1234.0}
+    shown = {part.name: part.value for part in fields.parts}
+    assert (shown["second_distance_mm"], shown["alarms"]) == (1950.0, "interrupt 0, distance 1, distance alarms counted 5")
+    assert values(MDS200, "0ce4 0000 0000 01", 2) == {"battery_v": 3.3}
+
+
+def test_mds200_battery_has_no_flags() -> None:
+    assert values(MDS200, "4ce4 04d2 0000 00", 2) == {"battery_v": 19.684, "distance_mm": 1234.0}
+
+
+def test_mds200_datalog_has_readings_with_their_own_old_times() -> None:
+    first, second = MDS200.decode(bytes.fromhex("0ce4 04d2 079e 02 6af2fd00 0ce4 0000 0000 02 6af30b10"), 3)
+    assert first.values == {"battery_v": 3.3, "distance_mm": 1234.0}
+    assert (first.observed_at, second.observed_at) == tuple(datetime.fromtimestamp(at, UTC) for at in (0x6AF2FD00, 0x6AF30B10))
+    assert second.values == {"battery_v": 3.3}
+
+
+def test_mds200_device_information_has_no_reading_and_other_frames_are_refused() -> None:
+    assert MDS200.decode(bytes.fromhex("0004b0 14 0000 0000 00"), 4) == MDS200.decode(bytes.fromhex("2b0100 01 ff 0ce4"), 5) == []
+    assert_refused(MDS200, "0ce404d2079e0200", Reason.MALFORMED, 7, f_port=2)
+    assert_refused(MDS200, "00" * 12, Reason.MALFORMED, 11, f_port=3)
+    assert_refused(MDS200, "0ce404d2079e02", Reason.SCHEMA, None, "f_port is 6", f_port=6)

@@ -106,7 +106,6 @@ def test_without_geometry_there_is_no_level_and_without_distance_the_devices_own
 def test_a_reading_without_time_has_no_identity() -> None:
     timeless = own(observed_at=None, distance_mm=1)
     assert_refused(timeless, Reason.IDENTITY, "no time")
-    assert_refused(own(observed_at=None, distance_mm=1, seq=4), Reason.IDENTITY, "sequence number (4)")
     assert_refused(message(timeless.mqtt_topic, timeless.payload, retain=True), Reason.IDENTITY, "retained")
 
 

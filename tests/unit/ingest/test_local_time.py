@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ingest.local_time import local_moment, to_utc
+from ingest.envelopes.local_time import local_moment, to_utc
 from models.domain.failures import DeadLetterReason, InvalidMessage
 
 LATER = datetime(2026, 12, 1, tzinfo=UTC)

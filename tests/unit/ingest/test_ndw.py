@@ -115,6 +115,13 @@ def test_an_estimated_end_opens_no_road() -> None:
     assert roads(opening("2026-11-22T09:51:00Z", "2026-11-22T09:50:00Z", "2026-11-22T09:56:00Z")) == [("09:50", True)]
 
 
+def test_each_version_of_a_record_repeats_its_begin_under_the_same_identity() -> None:
+    first, second, third = (
+        decoded(opening(f"2026-11-22T09:5{minute}:05Z", "2026-11-22T09:50:00Z"), SWING).readings[0] for minute in (0, 3, 9)
+    )
+    assert first == second == third
+
+
 def test_openings_that_cannot_be_are_refused() -> None:
     backwards = opening("2026-11-22T09:55:05Z", "2026-11-22T09:50:00Z", "2026-11-22T09:49:00Z")
     assert_refused(backwards, Reason.RANGE, "not after its begin", by=SWING)

@@ -180,6 +180,16 @@ def test_level_in_cm_counts_where_there_is_no_percentage() -> None:
     assert values([*pack, {"n": "2", "v": 40}], LEVEL, "lwm2m") == {"reported_fill_ratio": 0.4}
 
 
+def test_each_instance_of_the_object_is_a_channel() -> None:
+    found = decoded([*LWM2M_PACK, {"bn": "/3435/1/", "n": "2", "v": 10}], LEVEL, "lwm2m")
+    assert [item.datastream_id for item in found.readings] == ["c-0001/main", "c-0001/1"]
+
+
+def test_tlv_is_not_read() -> None:
+    """Resource 2 with one byte of value, as LwM2M's own encoding has it."""
+    assert_refused(message("lwm2m/s-1", bytes.fromhex("c1 02 3e")), Reason.MALFORMED, at_byte=-1, by=LEVEL)
+
+
 def test_the_devices_own_timestamp_goes_first() -> None:
     (reading,) = decoded([*LWM2M_PACK, {"n": "5518", "v": AT_S - 3600}], LEVEL, "lwm2m").readings
     assert reading.observed_at == datetime(2026, 11, 22, 9, 0, tzinfo=UTC)

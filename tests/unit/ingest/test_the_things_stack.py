@@ -65,6 +65,12 @@ def test_other_topics_are_refused(topic: str) -> None:
     assert_refused(message(topic, things_stack_body(FRAME)), Reason.SCHEMA)
 
 
+def test_another_decoders_opinion_is_not_read() -> None:
+    """The Things Stack's own decoder says 836 mm and 2 s more of anything; the bytes say 2116 mm."""
+    body = changed(decoded_payload={"distance": 836, "frm_payload": "AXVcA4JEAwQAAA=="}, normalized_payload=[{"distance": 836}])
+    assert only_reading(things_stack(body), SENSOR).model_dump()["distance_mm"] == 2116.0
+
+
 def test_the_application_servers_time_stands_in_for_the_network_servers() -> None:
     frame = frame_of(changed(received_at=None))
     assert frame.observed_at == OBSERVED_AT + timedelta(microseconds=523456)
@@ -80,10 +86,13 @@ def test_a_gateways_time_is_the_last_resort_and_the_earliest_counts() -> None:
     assert reading.time_source is TimeSource.GATEWAY
 
 
-def test_without_any_time_there_is_no_identity() -> None:
+def test_without_any_time_the_session_and_its_counter_identify_and_an_absent_counter_is_zero() -> None:
     body = changed(received_at=None, rx_metadata=[])
     del body["received_at"]
-    assert_refused(things_stack(body), Reason.IDENTITY, "sequence number (12)", by=SENSOR)
+    (counted,) = decode_message(things_stack(body), contexts(SENSOR)).marks.values()
+    del body["uplink_message"]["f_cnt"]
+    (absent,) = decode_message(things_stack(body), contexts(SENSOR)).marks.values()
+    assert [(mark.session, mark.number) for mark in (counted, absent)] == [("AYk", 12), ("AYk", 0)]
 
 
 def test_a_time_that_cannot_be_read_is_not_replaced_by_another() -> None:

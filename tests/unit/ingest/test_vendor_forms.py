@@ -52,6 +52,16 @@ def test_enevo_has_levels_in_per_cent_by_container_slot() -> None:
     assert found.readings[0].observed_at == TEN
 
 
+def test_enevo_confidence_is_not_a_level() -> None:
+    (first, *_) = ENEVO["fillLevels"]
+    refused(
+        "enevo",
+        {"fillLevels": [{name: value for name, value in first.items() if name != "fillLevel"}]},
+        Reason.SCHEMA,
+        "no quantity",
+    )
+
+
 def test_enevo_frozen_level_is_no_measurement() -> None:
     first, second = ENEVO["fillLevels"]
     found = decoded("enevo", {"fillLevels": [{**first, "frozen": True}, second]})
@@ -137,6 +147,15 @@ def test_bintel_percentage_is_a_fraction() -> None:
     assert reading("bintel", {"fill-percent": 0.62, "time": "2026-11-22T10:00:00Z"}).reported_fill_ratio == 0.62
     refused("bintel", {"fill-percent": 62, "time": "2026-11-22T10:00:00Z"}, Reason.RANGE, "is 62")
     refused("bintel", {"fill-percent": 0.62, "last-emptied-time": "2026-11-22T10:00:00Z"}, Reason.IDENTITY, "no time")
+
+
+def test_bintel_rate_of_filling_is_not_stored() -> None:
+    rate = {"fill-rate": {"rate": 0.015, "reliability": "high"}, "time": "2026-11-22T10:00:00Z"}
+    refused("bintel", rate, Reason.SCHEMA, "no quantity")
+    assert (
+        reading("bintel", {**rate, "fill-percent": 0.62}).measured()
+        == reading("bintel", {"fill-percent": 0.62, "time": rate["time"]}).measured()
+    )
 
 
 def test_smartclean_percentage_is_how_empty_it_is() -> None:

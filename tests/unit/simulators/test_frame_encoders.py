@@ -11,7 +11,7 @@ from models.domain.message import RawMessage
 from simulators.batch import Batch, Device, sound_batch
 from simulators.encoders.by_model import encoder_for, join_message
 from simulators.encoders.decentlab_lid_frames import DlLidFrames
-from simulators.encoders.dragino_frames import DATALOG_PORT, Ldds75Frames, datalog_frame
+from simulators.encoders.dragino_frames import DATALOG_PORT, Ldds75Frames, Mds200Frames, datalog_frame
 from simulators.encoders.milesight_frames import Em310TiltFrames, Em400UdlFrames
 from simulators.encoders.sensoneo_frames import SensoneoFrames
 from tests.unit.ingest.samples import RECEIVED_AT, context
@@ -48,6 +48,7 @@ def two() -> Batch:
         (Em400UdlFrames(), "01755c 0367d200 0482d804 050000"),
         (Em310TiltFrames(), "01755c 03cf 10fd 5900 e823 00"),
         (Ldds75Frames(), "0dac 04d8 00 00d2 01"),
+        (Mds200Frames(), "0dac 04d8 0000 00"),
         (DlLidFrames(), "02 1000 0003 04da 04cf 04e3 04d8 04d2 04d6 04db 04e0 04d9 000a 0053 000a 0dac"),
         (SensoneoFrames(), "ffff2205 70110100 01 3e 3d 3f 00 64 15 00 00"),
     ],
