@@ -52,12 +52,12 @@ class SequenceKey(NamedTuple):
 
 
 class Source(NamedTuple):
-    """The raw record that a reading came in, and which reading of it."""
+    """The raw record that a reading came in, and which reading of it: its place among all of the record."""
 
     incarnation: UUID
     partition: int
     offset: int
-    index: int
+    reading: int
 
 
 class Asked(NamedTuple):
@@ -96,7 +96,7 @@ def settle(asked: Sequence[Asked], known: Iterable[Accepted]) -> tuple[dict[Sour
     found: dict[Source, Accepted] = {}
     new: list[Accepted] = []
     # Of one message, the lower number was sent first.
-    for one in sorted(asked, key=lambda one: (one.source[:3], one.mark.number, one.mark.place, one.source.index)):
+    for one in sorted(asked, key=lambda one: (one.source[:3], one.mark.number, one.mark.place, one.source.reading)):
         same_number = by_key.setdefault(one.mark.key, [])
         accepted = _same_reading(one, same_number)
         if accepted is None:

@@ -18,6 +18,7 @@ from deploy.local.processes import Engine, StackState
 from models.sensor_kinds.container_fill import CONTAINER_FILL
 from runtime.postgres import connected
 from runtime.settings import DatabaseSettings
+from stadspuls.commands.redecode import TIMEOUT_SECONDS
 from stadspuls.correction_texts import redecode_lines
 from storage.engine import detect_engine
 from storage.maintenance import refresh_rollups
@@ -109,7 +110,9 @@ async def test_redecoding_a_million_messages(
 ) -> None:
     sensors = [f"s{number}" for number in range(CONTAINERS)]
     async with raw_topic_on(servers) as topic:
-        line = Line(servers, database, topic, tmp_path)
+        # As the command does: one statement may be about all of the readings.
+        patient = database.model_copy(update={"database_command_timeout_seconds": TIMEOUT_SECONDS})
+        line = Line(servers, patient, topic, tmp_path)
         await line.prepare(sensors)
         hours = -(-MESSAGES // CONTAINERS)
         for hour in range(hours):

@@ -76,7 +76,6 @@ def _copy(folder: Path) -> None:
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for parent in (Path("tests"), Path("tests/unit")):
         shutil.copy(ROOT / parent / "__init__.py", folder / parent / "__init__.py")
-    shutil.copy(ROOT / "pyproject.toml", folder)
     # Byte code that knows its source by content: a change of a line is seen however short it lasts.
     command = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "checked-hash", "."]
     subprocess.run(command, cwd=folder, check=True)

@@ -2,7 +2,7 @@
 
 A trial is `{"file", "code", "without", "test"}`; without `file` the tests, `test` or several in a list, run on the code as it is. The exit
 codes of pytest come out as a JSON list. Each trial is a fork of a process that has only loaded what is not ours, so that a hundred take a
-minute or two.
+minute. No plugin of pytest's is loaded: that would take most of the time.
 """
 
 from __future__ import annotations
@@ -25,12 +25,21 @@ LOADED = (annotated_types, hypothesis, orjson, paho.mqtt.client, pydantic, pydan
 TESTS = Path("tests/unit/ingest")
 BROKEN = 70
 """The exit code of a trial in which pytest itself broke: no test has failed there."""
-# hypothesis is also a plugin of pytest's, which would rather import it itself.
-OPTIONS = ("-q", "-x", "--tb=line", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+OPTIONS = (
+    "-q",
+    "-x",
+    "--tb=line",
+    "-p",
+    "no:cacheprovider",
+    "--import-mode=importlib",
+    "-W",
+    "ignore::pytest.PytestUnknownMarkWarning",
+)
 
 
 def main() -> None:
     """Trial after trial; a file that was changed is put back."""
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     trials = json.loads(sys.stdin.read())
     print(json.dumps([_tried(trial) for trial in trials]))
 
