@@ -129,9 +129,9 @@ async def test_redecoding_gives_the_same_rows_and_doubles_nothing(line: Line, en
     assert await rows(line) == wrong
     report = await redecode(line)
     assert diff_of(report) == diff_of(seen) == (21, 0, 21, 0, 0)
-    assert [(moment, 10 * distance) for moment, distance, _ in wrong] == [
-        (row[0], pytest.approx(row[1])) for row in await rows(line)
-    ]
+    right = await rows(line)
+    assert [row[0] for row in right] == [row[0] for row in wrong]
+    assert [row[1] for row in right] == pytest.approx([10 * row[1] for row in wrong])
     assert diff_of(await redecode(line)) == (21, 21, 0, 0, 0)
     # What is delivered again after the decoder was mended is known: its bytes are the same.
     await line.topic.send(sent, received_at=START + timedelta(hours=2), extra={"dup": b"1"})
