@@ -57,6 +57,11 @@ def test_a_frame_is_shown_byte_by_byte() -> None:
     ]
 
 
+def test_a_reading_without_a_time_says_what_it_is_known_by() -> None:
+    said = explained("-", given={"v": 1, "kind": "container_fill", "seq": 7, "distance_mm": 840})
+    assert "no time in the payload: a reading is known by its sequence number" in said
+
+
 @pytest.mark.parametrize(
     "written", ["0x" + DL_MBX_FRAME, DL_MBX_FRAME.upper(), "02 01 2f 00 03 04 d2 00 01 0b b1", "02:01:2f:00:03:04:d2:00:01:0b:b1"]
 )
