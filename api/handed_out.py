@@ -9,9 +9,10 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from models.domain.language import Language
 from models.domain.plan import CollectionPlan, Route, Visit, VisitKind
 from models.domain.plan_day import HandedOut, Handout, handout, moment_of
-from models.domain.reason_words import Language, reason
+from models.domain.reason_words import reason
 from runtime.settings import PlanSettings
 from storage import registry
 from storage.plan_days import handed_out_plans, state_changes
@@ -54,7 +55,7 @@ async def handed_out(
     a draft."""
     changes = await state_changes(connection, plan_date)
     limit = moment_of(plan_date, settings.plan_release_by, zone)
-    given = handout(changes, now, limit, plan_date, shadow=settings.plan_shadow)
+    given = handout(changes, now, limit, plan_date, shadow=settings.plan_shadow, language=language or settings.plan_language)
     plans = await handed_out_plans(connection, given, plan_date)
     places = await _places(connection)
     if given.what is HandedOut.FIXED_SCHEDULE and not any(plan.fixed_routes for plan in plans):

@@ -78,7 +78,8 @@ async def day(backend: BackendOf, plan_date: PlanDate) -> DayView:
 async def _day_view(backend: Backend, connection: Any, plan_date: date) -> DayView:
     changes = await state_changes(connection, plan_date)
     release_by = moment_of(plan_date, backend.plan.plan_release_by, backend.city.zone)
-    given = handout(changes, backend.now(), release_by, plan_date, shadow=backend.plan.plan_shadow)
+    settings = backend.plan
+    given = handout(changes, backend.now(), release_by, plan_date, shadow=settings.plan_shadow, language=settings.plan_language)
     return DayView(
         plan_date=plan_date,
         state=state_of(changes),

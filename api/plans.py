@@ -10,8 +10,9 @@ from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel
 
 from api.dependencies import BackendOf
+from models.domain.language import Language
 from models.domain.plan import CollectionPlan, ContainerDecision, CostedSchedule, Route, Visit, VisitKind
-from models.domain.reason_words import Language, reason
+from models.domain.reason_words import reason
 from models.domain.verdict_words import verdict_sentence
 from storage.plans import plans_of
 

@@ -6,11 +6,12 @@ export function dayPanel(view, first, shadow, signedIn) {
   return `<h2>${day(view.plan_date)}: ${escape(view.state ?? "no plan yet")}</h2>
     <p class="handout ${escape(view.handed_out)}">${escape(view.sentence)}</p>
     <table>${view.changes.map((step) => `<tr><td>${escape(step.state)}</td><td>${escape(step.role)}</td><td>${moment(step.at)}</td><td>${escape(step.note)}</td></tr>`).join("")}</table>
-    ${shadow?.shadow ? "" : `<p class="hint">Release by ${moment(view.release_by)}; after that the fixed schedule is handed out.</p>`}
+    ${shadow?.shadow || view.state !== "draft" ? "" : `<p class="hint">Release by ${moment(view.release_by)}; after that the fixed schedule is handed out.</p>`}
     ${view.held.map((item) => `<p class="handout fixed_schedule">${escape(item.sentence)}</p>`).join("")}
-    ${signedIn ? actions(view, shadow?.shadow) : signIn()}
-    ${shadow?.comparisons.length ? inShadow(shadow) : ""}
+    ${signedIn ? steps(view, shadow?.shadow) : signIn()}
     ${first ? looks(first) : ""}
+    ${signedIn ? changes(view) : ""}
+    ${shadow?.comparisons.length ? inShadow(shadow) : ""}
     ${view.wishes.length ? `<h2>Asked for</h2><table>${view.wishes.map((wish) => `<tr><td>${escape(wish.kind)}</td><td>${escape(wish.container_id)} ${escape(wish.truck_id ?? "")}</td><td class="number">${signed(wish.price_m / 1000, 1)} km</td><td class="number">€ ${signed(wish.price_cost, 2)}</td></tr>`).join("")}</table>` : ""}
     ${view.events.length ? `<h2>What happened</h2><table>${view.events.map((event) => `<tr><td>${moment(event.at)}</td><td>${escape(event.kind.replace("_", " "))} ${escape(event.subject)}</td><td>${escape(event.note)}</td></tr>`).join("")}</table>` : ""}
     ${view.reports.length ? `<h2>What crews said</h2><table>${view.reports.slice(-30).reverse().map((report) => `<tr><td>${moment(report.said_at)}</td><td>${escape(report.truck_id)}</td><td>${escape(report.word.replace("_", " "))} ${escape(report.container_id ?? "")}</td><td>${escape(report.reason)}</td></tr>`).join("")}</table>` : ""}`;
@@ -29,7 +30,7 @@ function looks(first) {
     ${first.on.length || first.off.length ? `<p>Since the draft before: on ${first.on.length ? list(first.on) : "none"}; off ${first.off.length ? list(first.off) : "none"}.</p>` : ""}
     ${first.moved.length ? `<p>By another truck than last time: ${list(first.moved.map((m) => `${m.container_id} (${m.before} → ${m.now})`))}.</p>` : ""}
     <h2>Rests on doubtful data: ${first.doubtful.length}</h2>
-    <table>${first.doubtful.slice(0, 15).map((item) => `<tr class="row" tabindex="0" data-thing="${escape(item.container_id)}"><td>${item.collected ? "✔" : "–"} ${escape(item.container_id)}</td><td>${escape(item.reason)}</td></tr>`).join("")}</table>
+    <table>${first.doubtful.slice(0, 15).map((item) => `<tr class="row" tabindex="0" data-thing="${escape(item.container_id)}"><td class="name">${item.collected ? "✔" : "–"} ${escape(item.container_id)}</td><td>${escape(item.reason)}</td></tr>`).join("")}</table>
     <h2>Trucks that are missing: ${first.missing_trucks.length}</h2>
     <table>${first.missing_trucks.map((item) => `<tr><td>${escape(item.truck_id)}</td><td>${escape(item.why)}</td></tr>`).join("")}</table>`;
 }
@@ -46,13 +47,17 @@ function inShadow(shadow) {
 
 const signIn = () => `<form id="sign-in"><label>Planner's token <input id="planner-token" type="password" autocomplete="off"></label> <button>Sign in</button></form>`;
 
-function actions(view, inShadow) {
+function steps(view, inShadow) {
   const next = { draft: inShadow ? [] : [["release", view.handed_out === "fixed_schedule" ? "Release late, take the fixed schedule back" : "Release the plan"]], released: [["release", "Release the newest plans again"], ["drive", "The trucks are back"]], driven: [["close", "Close the day"]] }[view.state] ?? [];
-  return `<p class="actions">${next.map(([step, label]) => `<button data-step="${step}">${label}</button>`).join(" ")}</p>
-    ${["draft", "released"].includes(view.state) ? `<form id="wish"><h2>Change the plan</h2>
+  return `<p class="actions">${next.map(([step, label]) => `<button data-step="${step}">${label}</button>`).join(" ")}</p>`;
+}
+
+function changes(view) {
+  if (!["draft", "released"].includes(view.state)) return "";
+  return `<form id="wish"><h2>Change the plan</h2>
       <label>Container <input id="wish-container" required></label> <label>by truck <input id="wish-truck" placeholder="any"></label>
       <p class="actions"><button name="kind" value="pin">Price of collecting it</button> <button name="kind" value="forbid">Price of leaving it out</button></p>
-      <p id="wish-answer" role="status"></p></form>` : ""}`;
+      <p id="wish-answer" role="status"></p></form>`;
 }
 
 // Asks the API as a planner; a request to the planner itself is waited for.

@@ -68,7 +68,7 @@ export function decisionRows(plan, search) {
   const wanted = search.trim().toLowerCase();
   const all = plan.plans.flatMap((part) => part.decisions).filter((d) => !wanted || `${d.container_id} ${d.reason} ${d.truck_id ?? ""}`.toLowerCase().includes(wanted));
   const shown = all.sort((a, b) => b.collected - a.collected || (b.overflow_probability ?? 0) - (a.overflow_probability ?? 0)).slice(0, 60);
-  return shown.map((d) => `<tr class="row" tabindex="0" data-thing="${escape(d.container_id)}"><td>${d.collected ? "✔" : "–"} ${escape(d.container_id)}</td><td>${escape(d.reason)}</td></tr>`).join("")
+  return shown.map((d) => `<tr class="row" tabindex="0" data-thing="${escape(d.container_id)}"><td class="name">${d.collected ? "✔" : "–"} ${escape(d.container_id)}</td><td>${escape(d.reason)}</td></tr>`).join("")
     + (all.length > shown.length ? `<tr><td colspan="2" class="hint">and ${all.length - shown.length} more; search to see them</td></tr>` : "");
 }
 

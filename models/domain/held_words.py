@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from models.domain.district_standing import HeldBy, HeldDistrict, Standing
-from models.domain.reason_words import Language, day_in_words, number_in_words
+from models.domain.language import Language
+from models.domain.reason_words import day_in_words, number_in_words
 
 _TEXTS: dict[Language, dict[HeldBy, str]] = {
     "en": {

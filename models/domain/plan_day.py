@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, model_validator
 
 from models.domain.failures import UserError
+from models.domain.language import Language
 from models.domain.reading import UtcDatetime
 from models.domain.registry import DomainType, Identifier
 
@@ -85,24 +86,49 @@ class Handout:
     sentence: str
 
 
-def handout(changes: Sequence[StateChange], now: datetime, release_by: datetime, day: date, *, shadow: bool = False) -> Handout:
+_HANDOUT: dict[Language, dict[str, str]] = {
+    "en": {
+        "plan": "The plan of {day} is released and handed out.",
+        "shadow": "Shadow mode: the fixed schedule is handed out for {day}, and the plan is scored against it.",
+        "late": "The fixed schedule is handed out for {day}: no plan was released in time.",
+        "no_plan": "The fixed schedule is handed out for {day}: there is no plan.",
+        "draft": "Nothing is handed out for {day} yet: the draft waits for its release.",
+        "no_draft": "Nothing is handed out for {day} yet: there is no draft.",
+    },
+    "nl": {
+        "plan": "Het plan van {day} is vrijgegeven en uitgedeeld.",
+        "shadow": "Schaduwmodus: voor {day} wordt het vaste schema uitgedeeld, en het plan wordt ermee vergeleken.",
+        "late": "Voor {day} wordt het vaste schema uitgedeeld: er is niet op tijd een plan vrijgegeven.",
+        "no_plan": "Voor {day} wordt het vaste schema uitgedeeld: er is geen plan.",
+        "draft": "Voor {day} is nog niets uitgedeeld: het concept wacht op vrijgave.",
+        "no_draft": "Voor {day} is nog niets uitgedeeld: er is geen concept.",
+    },
+}
+
+
+def handout(
+    changes: Sequence[StateChange],
+    now: datetime,
+    release_by: datetime,
+    day: date,
+    *,
+    shadow: bool = False,
+    language: Language = "en",
+) -> Handout:
     """What crews get at a moment: the last release, or the fixed schedule once the time to release has passed; in shadow mode from the
     beginning."""
+
+    def told(name: str) -> str:
+        return _HANDOUT[language][name].format(day=day.isoformat())
+
     released = [item for item in changes if item.state is DayState.RELEASED]
     if released:
-        last = released[-1]
-        return Handout(HandedOut.PLAN, dict(last.revisions), f"The plan of {day.isoformat()} is released and handed out.")
+        return Handout(HandedOut.PLAN, dict(released[-1].revisions), told("plan"))
     if shadow:
-        sentence = f"Shadow mode: the fixed schedule is handed out for {day.isoformat()}, and the plan is scored against it."
-        return Handout(HandedOut.FIXED_SCHEDULE, {}, sentence)
+        return Handout(HandedOut.FIXED_SCHEDULE, {}, told("shadow"))
     if now >= release_by:
-        missing = "no plan was released in time" if changes else "there is no plan"
-        return Handout(HandedOut.FIXED_SCHEDULE, {}, f"The fixed schedule is handed out for {day.isoformat()}: {missing}.")
-    return Handout(
-        HandedOut.NOTHING_YET,
-        {},
-        f"Nothing is handed out for {day.isoformat()} yet: {'the draft waits for its release' if changes else 'there is no draft'}.",
-    )
+        return Handout(HandedOut.FIXED_SCHEDULE, {}, told("late" if changes else "no_plan"))
+    return Handout(HandedOut.NOTHING_YET, {}, told("draft" if changes else "no_draft"))
 
 
 class WishKind(StrEnum):

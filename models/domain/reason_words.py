@@ -6,12 +6,10 @@ Written when the plan is made, and again whenever somebody asks for the other la
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Literal
 from zoneinfo import ZoneInfo
 
+from models.domain.language import Language
 from models.domain.plan import ContainerDecision, DecisionFigures, DecisionRule, Unusable
-
-Language = Literal["en", "nl"]
 
 _DAYS = {"en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), "nl": ("ma", "di", "wo", "do", "vr", "za", "zo")}
 _MONTHS = {

@@ -5,9 +5,10 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 from models.domain.held_words import held_sentence
+from models.domain.language import Language
 from models.domain.plan import CollectionPlan
 from models.domain.plan_day import DayEventKind, WishKind
-from models.domain.reason_words import Language, number_in_words
+from models.domain.reason_words import number_in_words
 from models.domain.verdict import (
     About,
     AskedOf,

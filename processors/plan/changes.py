@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from models.domain.language import Language
 from models.domain.plan import CollectionPlan, VisitKind
 from models.domain.plan_day import Wish, WishKind
-from models.domain.reason_words import Language
 from models.domain.verdict import PriceFigures
 from models.domain.verdict_words import price_sentence
 from processors.plan.planner import Ground

@@ -12,8 +12,8 @@ from datetime import date, timedelta
 
 from models.domain.district_standing import HeldBy, HeldDistrict, Standing
 from models.domain.held_words import held_sentence, planned_again_sentence
+from models.domain.language import Language
 from models.domain.plan import Unusable
-from models.domain.reason_words import Language
 from processors.plan.judgement import Judgement
 from runtime.settings import PlanSettings
 

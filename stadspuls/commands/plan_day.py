@@ -97,7 +97,9 @@ def status(day: Day = "") -> None:
             plan_date = _given(day)
             changes = await state_changes(connection, plan_date)
             limit = moment_of(plan_date, planner.settings.plan_release_by, planner.zone)
-            print(handout(changes, planner.clock.now(), limit, plan_date, shadow=planner.settings.plan_shadow).sentence)
+            settings = planner.settings
+            shadow, language = settings.plan_shadow, settings.plan_language
+            print(handout(changes, planner.clock.now(), limit, plan_date, shadow=shadow, language=language).sentence)
             for change in changes:
                 print(_line(change, planner))
             for held in {item.district: item for plan in await plans_of(connection, plan_date) for item in plan.held}.values():

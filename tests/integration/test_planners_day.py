@@ -10,14 +10,14 @@ from uuid import uuid4
 import pytest
 
 from api.crew_links import crew_token
-from models.domain.failures import UserError
+from models.domain.failures import TransientError, UserError
 from models.domain.plan_day import DayState, StateChange
 from models.domain.reason_words import reason
 from models.sensor_kinds.bridge_state import BRIDGE_STATE
 from processors.plan.reproduction import decided, made_again
 from storage.outbox import unsent_messages
 from storage.plan_days import append_state, state_changes
-from storage.plans import plan_inputs, plans_of
+from storage.plans import plan_inputs, plan_request, plans_of, request_plan
 from storage.readings import append_readings
 from storage.registry import map_features
 from tests.contract.sample_readings import stored
@@ -41,6 +41,11 @@ async def test_a_planners_day_from_draft_to_close(day: Day) -> None:
     day.be(at(5, 15))
     assert not await day.service.alert_on_missing_draft()
     assert (await day.get(f"plans/{MONDAY}/day"))["handed_out"] == "nothing_yet"
+
+    told = {language: (await day.get(f"plans/{MONDAY}?language={language}"))["plans"][0] for language in ("en", "nl")}
+    assert told["en"]["verdict"].startswith("The ")
+    assert told["nl"]["verdict"].startswith("Het ")
+    assert told["en"]["decisions"][0]["reason"] != told["nl"]["decisions"][0]["reason"]
 
     # 06:00: one container is pinned; its price is shown before it is saved
     day.be(at(6))
@@ -254,3 +259,24 @@ async def test_a_bridge_out_of_service_changes_the_route_and_the_reason_says_so(
     assert f"Bridge {bridge} is out of service: the way there is {told[0].figures.extra_m / 1000:.1f} km longer." in told[0].reason  # type: ignore[union-attr]
     assert f"Brug {bridge} is buiten gebruik" in reason(told[0], "nl", ZONE)
     assert decided(made_again(kept).plan) == decided(after[0])
+
+
+async def test_without_its_road_server_the_planner_waits_or_says_what_it_drives_on(planners_day: Day) -> None:
+    nobody_listens = "http://127.0.0.1:9"
+    waiting = Day(planners_day.pool, planners_day.clock, plan_roads=nobody_listens)
+    with pytest.raises(TransientError, match=r"the OSRM server at http://127.0.0.1:9 does not answer"):
+        await waiting.service.make_missing()
+    async with waiting.pool.acquire() as connection:
+        asked = await request_plan(connection, MONDAY, fraction="glass", asked_by="planner")
+    await waiting.service.answer_requests()
+    async with waiting.pool.acquire() as connection:
+        answered = await plan_request(connection, asked)
+        assert await plans_of(connection, MONDAY) == []
+    assert answered is not None
+    assert "does not answer" in str(answered.failure)
+    own_map = Day(planners_day.pool, planners_day.clock, plan_roads=nobody_listens, plan_roads_away="streets")
+    await own_map.planner.make(MONDAY, ["glass"])
+    shown = await own_map.get(f"plans/{MONDAY}")
+    assert shown["matrix_source"].startswith(
+        "the city's street graph (made up), as the OSRM server at http://127.0.0.1:9 does not answer"
+    )

@@ -50,8 +50,8 @@ def levels(due: Mapping[str, FixedCollection], container: str) -> list[float]:
     return found
 
 
-async def live_two_weeks(day: Day) -> dict[str, list[float]]:
-    """Stores the readings of all containers and the forecasts of Monday 04:00."""
+async def live_two_weeks(day: Day, on: date = MONDAY) -> dict[str, list[float]]:
+    """Stores the readings of all containers and the forecasts of 04:00 of a day."""
     async with day.pool.acquire() as connection:
         containers = [item.thing_id for item in await things(connection, "container")]
         lines = {line.container_id: line for line in await fixed_collections(connection)}
@@ -60,7 +60,7 @@ async def live_two_weeks(day: Day) -> dict[str, list[float]]:
         for name, series in found.items():
             readings = [stored(120 * step, thing_id=name, start=start, fill_ratio=level) for step, level in enumerate(series)]
             await append_readings(connection, CONTAINER_FILL, readings)
-    await forecast_at(day, found, MONDAY)
+    await forecast_at(day, found, on)
     return found
 
 
@@ -140,6 +140,36 @@ async def test_shadow_plans_are_made_never_handed_out_and_scored_the_morning_aft
     assert report["shadow"] is True
     assert report["comparisons"][0]["district"] == "*"
     assert all("not proven" in item["sentence"] for item in report["comparisons"][0]["measures"])
+
+
+async def test_two_weeks_in_shadow_mode_make_two_pairs_of_weeks(planners_day: Day, engine: str) -> None:
+    if engine == "timescale":
+        pytest.skip("the days are the same on both engines, and take a minute")
+    day = Day(planners_day.pool, planners_day.clock, plan_shadow=True, plan_iterations=10)
+    first = MONDAY - timedelta(days=DAYS_BEFORE - 2)
+    found = await live_two_weeks(day, first)
+    day.clock.advance((at(4, 5) + (first - MONDAY) - day.clock.now()).total_seconds())
+    for number in range((MONDAY - first).days + 1):
+        on = first + timedelta(days=number)
+        day.be(at(4, 5) + (on - MONDAY))
+        if on > first:
+            await forecast_at(day, found, on)
+        await day.planner.make(on)
+        await day.planner.shadow.make_missing()
+        await day.planner.shadow.score_missing()
+    async with day.pool.acquire() as connection:
+        scores = [item for item in await district_days(connection, first, MONDAY) if item.shadow is not None]
+    assert {item.plan_date for item in scores} == {first + timedelta(days=number) for number in range(14)}
+    sunday = [item for item in scores if item.plan_date.weekday() == 6]
+    assert all(item.shadow is not None and item.shadow.distance_m == 0 == item.driven.distance_m for item in sunday)
+    city = (await day.get("shadow?days=14"))["comparisons"][0]
+    assert (city["days"], city["weeks"], city["counted_share"]) == (14, 2, 1.0)
+    distance, _, emptyings, fill, overflow = city["measures"]
+    assert distance["low"] <= distance["weekly_difference"] <= distance["high"]
+    assert fill["plan"] > 0
+    # What came in must have gone out, or stand there still: the shadow world makes nothing disappear.
+    assert emptyings["plan"] > 0.3 * emptyings["fixed"]
+    assert overflow["plan"] >= 0
 
 
 async def test_a_district_in_shadow_mode_keeps_its_fixed_route_while_the_others_are_released(planners_day: Day) -> None:

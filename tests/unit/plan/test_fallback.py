@@ -10,8 +10,9 @@ import pytest
 
 from models.domain.district_standing import HeldBy, HeldDistrict, Standing
 from models.domain.held_words import held_sentence
+from models.domain.language import Language
 from models.domain.plan import CollectionPlan, DecisionRule
-from models.domain.reason_words import Language, reason
+from models.domain.reason_words import reason
 from processors.plan.day import fraction_days
 from processors.plan.fallback import fallback_message, held_districts
 from processors.plan.inputs import kept_inputs

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from models.domain.language import Language
 from models.domain.plan import ContainerDecision, DecisionFigures, DecisionRule, Unusable
-from models.domain.reason_words import Language, reason
+from models.domain.reason_words import reason
 from tests.unit.plan.small_city import ZONE
 
 FIGURES: dict[str, Any] = {

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from models.domain import verdict
-from models.domain.plan_day import DayEvent, DayEventKind, WishKind
-from models.domain.reason_words import Language
+from models.domain.language import Language
+from models.domain.plan_day import DayEvent, DayEventKind, DayState, StateChange, WishKind, handout
 from models.domain.verdict_words import price_sentence, verdict_in_words, verdict_sentence
 from processors.plan.day import fraction_days
 from processors.plan.disruption import Disruption
@@ -94,3 +94,17 @@ def test_a_disrupted_day_says_so() -> None:
 def test_a_plan_of_an_earlier_release_keeps_its_sentence() -> None:
     made: dict[str, Any] = {"how": "search", "verdict": "as it was"}
     assert verdict_in_words(verdict.VerdictFigures(main=verdict_of(made)), "nl", ZONE) == "as it was"
+
+
+@pytest.mark.parametrize("shadow", [False, True])
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("steps", [0, 1, 2])
+def test_what_is_handed_out_is_told_in_both_languages(steps: int, late: bool, shadow: bool) -> None:
+    draft = StateChange(plan_date=MONDAY, state=DayState.DRAFT, role="planner", at=NOW)
+    changes = [draft, draft.model_copy(update={"state": DayState.RELEASED})][:steps]
+    limit = datetime(2026, 11, 23, 6, 45, tzinfo=ZONE)
+    now = limit if late else limit - timedelta(hours=1)
+    told = [handout(changes, now, limit, MONDAY, shadow=shadow, language=language) for language in ("en", "nl")]
+    assert told[0].what is told[1].what
+    assert told[0].sentence != told[1].sentence
+    assert all("2026-11-23" in item.sentence for item in told)
