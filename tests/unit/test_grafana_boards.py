@@ -138,6 +138,8 @@ def test_operations_alerts_fire_for_what_stands_still_and_not_for_what_works(tmp
         'stadspuls_database_jobs_failed{instance="misses"}': "30x150",
         'stadspuls_plan_draft_missing{instance="works"}': "0x30",
         'stadspuls_plan_draft_missing{instance="misses"}': "1x30",
+        'stadspuls_plan_districts_fallen_back{instance="works"}': "0x30",
+        'stadspuls_plan_districts_fallen_back{instance="misses"}': "2x30",
     }
     at = {
         "AccountingImbalance": "20m",
@@ -145,6 +147,7 @@ def test_operations_alerts_fire_for_what_stands_still_and_not_for_what_works(tmp
         "BrokerDropped": "20m",
         "DatabaseJobsFail": "2h",
         "DraftPlanMissing": "20m",
+        "DistrictFallenBack": "20m",
     }
     tests = {
         "rule_files": [str(path) for path in tmp_path.iterdir()],
