@@ -199,7 +199,19 @@ async def test_a_district_in_shadow_mode_keeps_its_fixed_route_while_the_others_
     assert any(item.rule is DecisionRule.REQUIRED for item in others)
 
 
-async def test_a_district_falls_back_by_itself_says_so_everywhere_and_is_an_alert_once(planners_day: Day) -> None:
+async def said(day: Day, servers: StackState, database: DatabaseSettings, patch: pytest.MonkeyPatch, *arguments: str) -> str:
+    """What a command of `stadspuls plan` prints, at the day's own time."""
+    patch.setenv("STADSPULS_RUN_DIR", str(servers.run_dir))
+    patch.setenv("STADSPULS_DATABASE_NAME", database.database_name)
+    patch.setattr("stadspuls.commands.plan_day.city_clock", lambda: day.clock)
+    found = await asyncio.to_thread(CliRunner().invoke, app, ["plan", *arguments])
+    assert found.exception is None, found.output
+    return found.stdout
+
+
+async def test_a_district_falls_back_by_itself_says_so_everywhere_and_is_an_alert_once(
+    planners_day: Day, servers: StackState, database: DatabaseSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     day = planners_day
     async with day.pool.acquire() as connection:
         containers = await things(connection, "container")
@@ -215,6 +227,7 @@ async def test_a_district_falls_back_by_itself_says_so_everywhere_and_is_an_aler
     assert f"{len(silent)} of {len(inside)} containers" in held["sentence"]
     plan = (await day.get(f"plans/{MONDAY}"))["plans"][0]
     assert held["sentence"] in plan["verdict"]
+    assert held["sentence"] in await said(day, servers, database, monkeypatch, "status", "--date", MONDAY.isoformat())
     async with day.pool.acquire() as connection:
         (alert,) = await unsent_messages(connection, "alerts")
         stored_plans = await plans_of(connection, MONDAY)
@@ -271,14 +284,10 @@ async def test_the_command_compares_weeks_of_shadow_plans_with_the_fixed_routes(
             found = scored("Haven", ago, "fixed_schedule", 0.1)
             plan = found.driven.model_copy(update={"distance_m": 6000 + ago % 5 * 100, "overflow_hours": float(ago // 7 % 2 * 2)})
             await save_district_days(connection, [found.model_copy(update={"shadow": plan})])
-    monkeypatch.setenv("STADSPULS_RUN_DIR", str(servers.run_dir))
-    monkeypatch.setenv("STADSPULS_DATABASE_NAME", database.database_name)
-    monkeypatch.setattr("stadspuls.commands.plan_day.city_clock", lambda: day.clock)
-    said = await asyncio.to_thread(CliRunner().invoke, app, ["plan", "shadow", "--days", "28"])
-    assert said.exception is None, said.output
-    assert "Haven: 28 days scored from 2026-10-26 to 2026-11-22, 4 whole weeks" in said.stdout
-    (distance,) = [line for line in said.stdout.splitlines() if line.strip().startswith("distance")]
-    (overflow,) = [line for line in said.stdout.splitlines() if line.strip().startswith("overflow")]
+    text = await said(day, servers, database, monkeypatch, "shadow", "--days", "28")
+    assert "Haven: 28 days scored from 2026-10-26 to 2026-11-22, 4 whole weeks" in text
+    (distance,) = [line for line in text.splitlines() if line.strip().startswith("distance")]
+    (overflow,) = [line for line in text.splitlines() if line.strip().startswith("overflow")]
     assert "252.0" in distance
     assert "not proven" not in distance
     assert "not proven" in overflow
