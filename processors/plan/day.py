@@ -40,6 +40,16 @@ class CityInputs:
     """How each district stands, to be held to its fixed route or not; none of them is where this is empty."""
 
 
+READY_SHARE = 0.8
+"""So many of the containers need a forecast before the day is planned without being asked."""
+
+
+def is_ready(inputs: CityInputs) -> bool:
+    """Whether there are trucks, and enough forecasts to plan by."""
+    with_forecast = sum(1 for item in inputs.containers if item.thing_id in inputs.forecasts)
+    return bool(inputs.trucks) and with_forecast >= max(1, READY_SHARE * len(inputs.containers))
+
+
 def fraction_days(
     inputs: CityInputs, day: date, settings: PlanSettings, zone: ZoneInfo, now: datetime, disruption: Disruption | None = None
 ) -> list[FractionDay]:

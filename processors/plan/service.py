@@ -22,7 +22,7 @@ from models.domain.plan import CollectionPlan
 from models.domain.plan_day import DayEvent, DayState, StateChange, Wish, handout, moment_of, state_of
 from processors.plan.calendar import collection_weekdays, moment, next_collection_day
 from processors.plan.crew_words import TruckWord
-from processors.plan.day import fraction_days
+from processors.plan.day import fraction_days, is_ready
 from processors.plan.disruption import Disruption
 from processors.plan.fallback import fallback_message, held_districts
 from processors.plan.inputs import City, CityReader, kept_inputs
@@ -43,9 +43,6 @@ from storage.forecasts import keep_forecast
 from storage.outbox import append_once
 from storage.plan_days import ensure_draft, handed_out_plans, mark_disrupted, save_wish, state_changes
 from storage.plans import PlanRequest, answer_plan_request, has_plans, plan_inputs, plan_of, plan_requests, plans_of, save_plan
-
-READY_SHARE = 0.8
-"""So many of the containers need a forecast before the day is planned without being asked."""
 
 
 async def main(context: ServiceContext) -> None:
@@ -216,8 +213,7 @@ class Planner:
         """Days with the fractions that want a plan now: the coming collection day's that have none, and today's that were made before
         the hour at which they are renewed. Empty until enough containers have a forecast."""
         city = await self.read()
-        with_forecast = sum(1 for item in city.inputs.containers if item.thing_id in city.inputs.forecasts)
-        if not city.inputs.trucks or with_forecast < max(1, READY_SHARE * len(city.inputs.containers)):
+        if not is_ready(city.inputs):
             return []
         fractions = sorted({str(item.fraction) for item in city.inputs.containers})
         today = now.astimezone(self.zone).date()

@@ -21,7 +21,7 @@ from models.domain.registry import Thing
 from models.domain.shadow import DistrictDay, DrivenBy, ShadowVisit
 from models.fill_forecast.history import History
 from processors.plan.calendar import collection_weekdays, moment
-from processors.plan.day import fraction_days
+from processors.plan.day import fraction_days, is_ready
 from processors.plan.day_scoring import PastDay, score_district
 from processors.plan.inputs import City, CityReader, kept_inputs
 from processors.plan.planner import FractionDay, Planned, plan_fraction
@@ -53,6 +53,8 @@ class Shadow:
         self._settings = settings
         self._zone = zone
         self._clock = clock
+        self._made_on: date | None = None
+        self._scored_on: date | None = None
         self._log = logs.get_logger()
 
     def districts(self, known: Sequence[Thing]) -> frozenset[str]:
@@ -65,20 +67,22 @@ class Shadow:
         now = self._clock.now()
         today = now.astimezone(self._zone).date()
         settings = self._settings
-        if not (settings.plan_shadow or settings.shadow_districts) or today.weekday() not in collection_weekdays(
-            settings.plan_weekdays
-        ):
+        drives = today.weekday() in collection_weekdays(settings.plan_weekdays)
+        if not drives or not (settings.plan_shadow or settings.shadow_districts):
             return 0
-        if now < moment(today, settings.plan_hour * 3600, self._zone):
+        if self._made_on == today or now < moment(today, settings.plan_hour * 3600, self._zone):
             return 0
         async with self._pool.acquire() as connection:
             made = {plan.fraction for plan in await shadow_plans_of(connection, today)}
             city = await self._reader.read(connection, today, now)
-        inputs = city.inputs
-        if not inputs.trucks or now >= moment(today, min(truck.shift_start_s for truck in inputs.trucks), self._zone):
+        inputs, count = city.inputs, 0
+        if not is_ready(inputs):
             return 0
-        missing = {str(item.fraction) for item in inputs.containers} - made
-        return await self._make(today, city, missing, now) if missing else 0
+        if now < moment(today, min(truck.shift_start_s for truck in inputs.trucks), self._zone):
+            missing = {str(item.fraction) for item in inputs.containers} - made
+            count = await self._make(today, city, missing, now) if missing else 0
+        self._made_on = today
+        return count
 
     async def _make(self, today: date, city: City, fractions: set[str], now: datetime) -> int:
         districts = self.districts(city.inputs.containers)
@@ -152,16 +156,17 @@ class Shadow:
         now = self._clock.now()
         today = now.astimezone(self._zone).date()
         due = moment(today, self._settings.plan_hour * 3600, self._zone)
+        if self._scored_on == today or now < due:
+            return 0
         async with self._pool.acquire() as connection:
             newest = await newest_scoring(connection)
             disrupted = await disrupted_days(connection)
-        if now < due or (newest is not None and newest >= due):
-            return 0
         count = 0
-        for ago in range(SCORED_DAYS, 0, -1):
-            day = today - timedelta(days=ago)
-            if day not in disrupted:
-                count += len(await self.score(day))
+        if newest is None or newest < due:
+            for ago in range(SCORED_DAYS, 0, -1):
+                day = today - timedelta(days=ago)
+                count += len(await self.score(day)) if day not in disrupted else 0
+        self._scored_on = today
         return count
 
     async def score(self, day: date) -> list[DistrictDay]:
