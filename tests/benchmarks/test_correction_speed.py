@@ -5,6 +5,7 @@ Each has a limit that it must keep. BENCH_MESSAGES sets another number of messag
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import AsyncIterator
@@ -107,7 +108,7 @@ async def _timed(what: str, readings: list, connection: asyncpg.Connection, *, n
     return seconds
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 async def test_redecoding_a_million_messages(
     servers: StackState, database: DatabaseSettings, engine: Engine, tmp_path: Path
 ) -> None:
@@ -165,7 +166,10 @@ def _cpu_seconds(servers: StackState) -> dict[str, float]:
     used = {"redecode": time.process_time()}
     for name in ("postgres", "kafka"):
         server = psutil.Process(servers.process(name).pid)
-        used[name] = sum(server.cpu_times()[:4]) + sum(sum(child.cpu_times()[:2]) for child in server.children(recursive=True))
+        used[name] = sum(server.cpu_times()[:4])
+        for child in server.children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):  # it ended just now, and its server has its time
+                used[name] += sum(child.cpu_times()[:2])
     return used
 
 
