@@ -14,6 +14,8 @@ from typing import Any
 from processors.routing.problem import Depot, DisposalSite, Problem, Stop, Truck
 
 Json = Mapping[str, Any]
+CENT = 0.01
+"""Costs may differ by so much: plans round them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ def check(problem: Problem, plan: Json) -> list[Failure]:
     """Every rule that the plan breaks; empty for a valid plan."""
     try:
         return list(_Checker(problem).check(plan))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         return [Failure("shape", f"the plan does not have the shape of a PLAN.json: {type(error).__name__} {error}")]
 
 
@@ -46,7 +48,7 @@ class _Checker:
     def check(self, plan: Json) -> Iterator[Failure]:
         served: dict[str, str] = {}
         used: set[str] = set()
-        total = 0
+        total, cost = 0, 0.0
         for route in plan["routes"]:
             name = str(route["truck_id"])
             truck = self.trucks.get(name)
@@ -70,8 +72,14 @@ class _Checker:
             total += metres
             if int(route["distance_m"]) != metres:
                 yield Failure("length", f"route of truck {name} says {route['distance_m']} m; by the matrix it is {metres} m")
+            seconds = _duration_s(truck, route["visits"])
+            if "duration_s" in route and int(route["duration_s"]) != seconds:
+                yield Failure("duration", f"route of truck {name} says {route['duration_s']} s; by its visits it takes {seconds} s")
+            cost += truck.fixed_cost + metres * truck.cost_per_km / 1000 + seconds * truck.cost_per_h / 3600
         if int(plan["distance_m"]) != total:
             yield Failure("length", f"the plan says {plan['distance_m']} m; by the matrix it is {total} m")
+        if "cost" in plan and abs(float(plan["cost"]) - cost) > CENT:
+            yield Failure("cost", f"the plan says {plan['cost']}; by the trucks' costs it is {cost:.2f}")
         for truck in self.problem.trucks:
             if truck.executed is not None and truck.truck_id not in used:
                 yield Failure("executed", f"truck {truck.truck_id} is on the road already and has no route")
@@ -227,6 +235,12 @@ class _Checker:
             if said != left:
                 odd = sorted(said ^ left)[0]
                 yield Failure("unserved", f"the plan's list of unserved stops is wrong about {odd}")
+
+
+def _duration_s(truck: Truck, visits: Sequence[Json]) -> int:
+    """From leaving the depot to being back; for a truck that broke down, to where its day ends."""
+    ends = "departure_s" if truck.executed is not None and truck.executed.ends_here else "arrival_s"
+    return int(visits[-1][ends]) - int(visits[0]["departure_s"])
 
 
 def _executed(truck: Truck, visits: Sequence[Json]) -> Iterator[Failure]:

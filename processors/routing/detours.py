@@ -22,7 +22,7 @@ class Detour:
 
 def detour_of(problem: Problem, solution: Solution, node: str) -> Detour | None:
     """The detour of a stop. Without any route that could take it: the way for it alone. None when there is no truck for it."""
-    stop = next(item for item in problem.stops if item.node == node)
+    stop = problem.stop_by_node[node]
     for route in solution.routes:
         if node in route.stops:
             places = _places(problem, route)
@@ -58,10 +58,7 @@ def _halts(route: PlannedRoute) -> list[PlannedVisit]:
 
 
 def _places(problem: Problem, route: PlannedRoute) -> list[int]:
-    place = {item.node: item.place for item in problem.depots}
-    place |= {item.node: item.place for item in problem.disposal_sites}
-    place |= {item.node: item.place for item in problem.stops}
-    return [place[visit.node] for visit in _halts(route)]
+    return [problem.place_of[visit.node] for visit in _halts(route)]
 
 
 def _detour(problem: Problem, truck_id: str, before: int, stop: Stop, after: int, *, on_route: bool) -> Detour:

@@ -3,8 +3,8 @@
 What PyVRP lacks is put into its matrices:
 * Ending empty: each kind of truck has a ghost depot whose incoming edges lead through the best disposal site and home, service
   time included.
-* A load cap over the whole shift: every stop adds its load, times a weight larger than any route, to the distance of the edges
-  that enter it; the distance limit of the vehicle is then exactly the cap, and the prize gives the addition back.
+* A cap over the whole shift, on litres or on stops: every stop adds its amount, times a weight larger than any route, to the distance
+  of the edges that enter it; the distance limit of the vehicle is then exactly the cap, and the prize gives the addition back.
 * Breaks: the search runs on a clock without them (`break_clock`).
 * Trucks with costs of their own, and stops that only some trucks may serve: a matrix per kind of truck.
 * The executed part of a truck's day: the truck starts where it stands, and a required first client there that only it can serve
@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from math import gcd
 from typing import Any
 
 import numpy as np
@@ -25,9 +24,10 @@ import pyvrp
 
 from processors.routing.break_clock import without_break
 from processors.routing.bundles import Bundle, bundled
-from processors.routing.keeping import Kept
+from processors.routing.keeping import Kept, truck_of_stop
 from processors.routing.last_insertions import on_board
 from processors.routing.problem import BreakRule, DisposalSite, IntMatrix, Problem, Stop, Truck, Window
+from processors.routing.shift_caps import ShiftCap, shift_cap
 
 MONEY = 10_000
 """Units of the engine's cost per unit of the problem's money."""
@@ -41,14 +41,13 @@ FORBIDDEN_EDGE = 1 << 38
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Where a truck goes on that is on the road already: what it has on board, and what it has loaded in its shift so far."""
+    """Where a truck goes on that is on the road already, and what it has on board."""
 
     kind: int
     place: int
     ready_s: int
     load_l: int
     load_kg: int
-    shift_l: int
 
     @property
     def is_loaded(self) -> bool:
@@ -71,7 +70,7 @@ class EngineModel:
     trucks: tuple[tuple[Truck, ...], ...]
     last_sites: tuple[tuple[DisposalSite, ...], ...]
     shift_weight: int
-    shift_unit: int
+    shift_mean: float
     starts: tuple[Start, ...] = ()
     """Clients beyond the bundles' are where trucks on the road go on, in this order."""
 
@@ -129,25 +128,28 @@ def build(problem: Problem, *, keep_breaks_free: bool = True, kept: Kept | None 
         [*fixed, *(bundle.first.place for bundle in of_client), *(start.place for start in starts), *(0 for _ in kinds)]
     )
     last = first + len(clients)
-    unit = _shift_unit(problem)
+    cap = shift_cap(problem, of_client)
     costs: list[Any] = [_cost_matrix(problem, kind, rows, first, of_client, last) for kind in kinds]
     durations: list[Any] = [_duration_matrix(problem, kind, rows, last) for kind in kinds]
     _only_their_own(problem, kinds, starts, costs, durations, first + served, last)
-    if kept is not None:
-        _reward(kept, costs, of_client, first)
+    rewards = np.zeros((len(rows), len(rows)), dtype=np.int64) if kept is None else _rewards(kept, of_client, first, len(rows))
+    given = rewards.max(axis=0)
     weight = max(_longest_route(kind.truck, cost, time) for kind, cost, time in zip(kinds, costs, durations, strict=True))
-    weight = weight if unit else 0
-    loads = np.zeros(len(rows), dtype=np.int64)
-    loads[first:last] = [litres // (unit or 1) for litres in [*(b.load_l for b in of_client), *(s.shift_l for s in starts)]]
+    weight = weight + int(given.sum()) if cap else 0
+    amounts = np.zeros(len(rows), dtype=np.int64)
+    if cap is not None:
+        amounts[first:last] = [*cap.amounts, *(cap.done_by(problem, kinds[start.kind].truck) for start in starts)]
     locations = [pyvrp.Location(0, 0) for _ in rows]
     depots = _depots(problem, kinds, rules, starts, ghosts_from=last)
-    plain_types = [_vehicle_type(problem, kind, index, 0, 0, starts) for index, kind in enumerate(kinds)]
-    plain = pyvrp.ProblemData(locations, clients, depots, plain_types, costs, durations, groups)
+    plain_types = [_vehicle_type(problem, kind, index, None, 0, starts) for index, kind in enumerate(kinds)]
+    near = [np.maximum(0, cost - rewards) for cost in costs]
+    plain = pyvrp.ProblemData(locations, clients, depots, plain_types, near, durations, groups)
     data = plain
-    if weight:
-        types = [_vehicle_type(problem, kind, index, unit, weight, starts) for index, kind in enumerate(kinds)]
-        costs = [cost + weight * (loads[np.newaxis, :] - np.diag(loads)) for cost in costs]
-        clients = [_prized(client, weight * int(loads[first + index])) for index, client in enumerate(clients)]
+    if weight or kept is not None:
+        types = [_vehicle_type(problem, kind, index, cap, weight, starts) for index, kind in enumerate(kinds)]
+        added = weight * amounts + given
+        costs = [cost + added[np.newaxis, :] - np.diag(added) - rewards for cost in costs]
+        clients = [_prized(client, int(added[first + index])) for index, client in enumerate(clients)]
         data = pyvrp.ProblemData(locations, clients, depots, types, costs, durations, groups)
     sites = {len(problem.depots) + index: site for index, site in enumerate(problem.disposal_sites)}
     return EngineModel(
@@ -158,7 +160,7 @@ def build(problem: Problem, *, keep_breaks_free: bool = True, kept: Kept | None 
         trucks=tuple(kind.trucks for kind in kinds),
         last_sites=tuple(kind.last_sites for kind in kinds),
         shift_weight=weight,
-        shift_unit=unit,
+        shift_mean=float(amounts[first:last].mean()) if weight else 1.0,
         starts=tuple(starts),
     )
 
@@ -211,7 +213,6 @@ def _starts(problem: Problem, kinds: list[_Kind]) -> list[Start]:
                 ready_s=done.ready_s,
                 load_l=sum(stop.load_l for stop in aboard),
                 load_kg=sum(stop.load_kg for stop in aboard),
-                shift_l=sum(problem.stop_by_node[node].load_l for node in done.stops),
             )
         )
     return starts
@@ -247,20 +248,24 @@ def _only_their_own(
             durations[start.kind][row, ghosts_from + start.kind] = problem.seconds[start.place, home]
 
 
-def _reward(kept: Kept, costs: list[Any], of_client: list[Bundle], first: int) -> None:
-    """Edges between stops that follow each other in the plan to keep become cheaper, never below nothing."""
+def _rewards(kept: Kept, of_client: list[Bundle], first: int, size: int) -> IntMatrix:
+    """What each edge between stops of the plan to keep saves. So that no edge becomes cheaper than nothing, the most that an edge into a
+    stop can save is added to all of them, and to its prize."""
     rows: dict[str, list[int]] = defaultdict(list)
     entry: dict[str, list[int]] = defaultdict(list)
+    was, truck = truck_of_stop(kept.routes), np.full(size, -1)
+    number = {name: index for index, name in enumerate(sorted(set(was.values())))}
     for index, bundle in enumerate(of_client):
         rows[bundle.stops[-1].node].append(first + index)
         entry[bundle.stops[0].node].append(first + index)
-    reward = round(kept.reward * MONEY)
+        truck[first + index] = number.get(was.get(bundle.first.node, ""), -1)
+    together = (truck[:, np.newaxis] == truck[np.newaxis, :]) & (truck >= 0)
+    rewards: IntMatrix = together * round(kept.together * MONEY)
+    np.fill_diagonal(rewards, 0)
     for before, after in kept.arcs:
         for row in rows.get(before, ()):
-            for column in entry.get(after, ()):
-                for cost in costs:
-                    if cost[row, column] < FORBIDDEN_EDGE:
-                        cost[row, column] = max(0, cost[row, column] - reward)
+            rewards[row, entry.get(after, [])] += round(kept.reward * MONEY)
+    return rewards
 
 
 def _clients(
@@ -337,7 +342,9 @@ def _depots(
     return made
 
 
-def _vehicle_type(problem: Problem, kind: _Kind, index: int, unit: int, weight: int, starts: list[Start]) -> pyvrp.VehicleType:
+def _vehicle_type(
+    problem: Problem, kind: _Kind, index: int, cap: ShiftCap | None, weight: int, starts: list[Start]
+) -> pyvrp.VehicleType:
     truck = kind.truck
     max_kg = truck.max_load_kg if truck.max_load_kg is not None else 1 << 40
     pause = truck.break_due.duration_s if truck.break_due else 0
@@ -355,8 +362,8 @@ def _vehicle_type(problem: Problem, kind: _Kind, index: int, unit: int, weight: 
         depot = next(
             len(problem.depots) + len(problem.disposal_sites) + number for number, start in enumerate(starts) if start.kind == index
         )
-    capped = weight > 0 and truck.shift_load_l is not None
-    longest = (truck.shift_load_l or 0) // unit * weight + weight - 1 if capped else NO_LIMIT
+    most = None if cap is None else cap.of_truck(truck)
+    longest = NO_LIMIT if most is None else most * weight + weight - 1
     return pyvrp.VehicleType(
         num_available=len(kind.trucks),
         capacity=[truck.capacity_l, *([max_kg] if _weighs(problem) else [])],
@@ -399,13 +406,6 @@ def _duration_matrix(problem: Problem, kind: _Kind, rows: IntMatrix, ghosts_from
 def _weighs(problem: Problem) -> bool:
     """Whether any truck has a limit by weight."""
     return any(truck.max_load_kg is not None for truck in problem.trucks)
-
-
-def _shift_unit(problem: Problem) -> int:
-    """The largest unit in which all loads are whole, when a truck has a cap over its shift; 0 when none has."""
-    if all(truck.shift_load_l is None for truck in problem.trucks):
-        return 0
-    return gcd(*(stop.load_l for stop in problem.stops)) or 1
 
 
 def _longest_route(truck: Truck, cost: IntMatrix, seconds: IntMatrix) -> int:

@@ -21,14 +21,19 @@ Arc = tuple[str, str]
 
 USUAL_SHARE = 0.25
 """What keeping one pair of stops in order is worth, as a share of the plan's usual cost between two stops."""
+TOGETHER_SHARE = 0.25
+"""What it is worth of that when two stops only follow each other with the truck that had both."""
 
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """A plan to stay near to. `reward` is in the problem's money, per pair of stops kept in order."""
+    """A plan to stay near to. In the problem's money: `reward` per pair of stops kept in order, and beside it `together` per pair that
+    one truck served and serves one after the other, in order or not. The search begins from `begin`, or from the plan itself."""
 
     routes: tuple[PlannedRoute, ...]
     reward: float
+    together: float = 0.0
+    begin: tuple[PlannedRoute, ...] | None = None
 
     @property
     def arcs(self) -> frozenset[Arc]:
@@ -44,7 +49,8 @@ def keep(problem: Problem, routes: Sequence[PlannedRoute], share: float = USUAL_
     truck = problem.trucks[0]
     metres = float(np.mean([problem.metres[pair] for pair in pairs]))
     seconds = float(np.mean([problem.seconds[pair] for pair in pairs]))
-    return Kept(tuple(routes), share * (metres / 1000 * truck.cost_per_km + seconds / 3600 * truck.cost_per_h))
+    reward = share * (metres / 1000 * truck.cost_per_km + seconds / 3600 * truck.cost_per_h)
+    return Kept(tuple(routes), reward, TOGETHER_SHARE * reward)
 
 
 def arcs_of(routes: Iterable[PlannedRoute]) -> frozenset[Arc]:

@@ -40,6 +40,8 @@ def _places(problem: Problem, routes: Sequence[PlannedRoute], stop: Stop) -> lis
         truck = problem.truck_by_id[route.truck_id]
         if not truck.goes_on or stop.why_barred(truck) is not None:
             continue
+        if truck.shift_stops is not None and len(route.stops) >= truck.shift_stops:
+            continue
         tour = tour_of(problem, route)
         done = [] if truck.executed is None else list(truck.executed.stops)
         shift_l = sum(item.load_l for item in tour if isinstance(item, Stop)) + sum(problem.stop_by_node[n].load_l for n in done)
@@ -78,10 +80,7 @@ def _room(
 
 def _inserted(problem: Problem, route: PlannedRoute, stop: Stop, position: int) -> PlannedRoute | None:
     tour = tour_of(problem, route)
-    truck = problem.truck_by_id[route.truck_id]
-    if truck.shift_stops is not None and len(route.stops) >= truck.shift_stops:
-        return None
-    return timed_route(problem, truck, [*tour[:position], stop, *tour[position:]])
+    return timed_route(problem, problem.truck_by_id[route.truck_id], [*tour[:position], stop, *tour[position:]])
 
 
 def tour_of(problem: Problem, route: PlannedRoute) -> list[Stop | DisposalSite]:

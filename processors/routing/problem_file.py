@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from models.domain.failures import UserError
 from models.domain.registry import DomainType
 from processors.routing.problem import Depot, DisposalSite, IntMatrix, Problem, Stop, Truck
+from processors.routing.solution import PlannedRoute
 
 _SomeType = TypeVar("_SomeType", bound=DomainType)
 _PARTS: tuple[tuple[str, type[DomainType]], ...] = (
@@ -57,6 +58,11 @@ def problem_to_json(problem: Problem) -> dict[str, Any]:
         "seconds": problem.seconds.tolist(),
     }
     return content
+
+
+def routes_from_json(plan: Mapping[str, Any]) -> tuple[PlannedRoute, ...]:
+    """The routes of a PLAN.json. Raises `UserError` naming the field that is wrong."""
+    return _items(plan.get("routes"), PlannedRoute, "routes")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -60,11 +60,13 @@ class Budget:
 
 @dataclass
 class Searched:
-    """Feasible solutions found, best first, iterations done, and the last best whether feasible or not."""
+    """Feasible solutions found, best first, iterations done, the last best whether feasible or not, and the moment of
+    `time.monotonic` at which the first feasible one was there."""
 
     bests: list[pyvrp.Solution] = field(default_factory=list)
     iterations: int = 0
     last: pyvrp.Solution | None = None
+    first_at: float | None = None
 
 
 def search(
@@ -107,6 +109,7 @@ def _climb(
     current = start
     found: list[pyvrp.Solution] = []
     best_cost = float("inf")
+    first_at: float | None = None
     iterations = since_best = 0
     candidate = start
     while True:
@@ -114,13 +117,15 @@ def _climb(
         feasible = candidate if candidate.is_feasible() else None
         if feasible is None and iterations % (REPAIR_EVERY if found else REPAIR_FIRST) == 0:
             feasible = _repaired(local, candidate, penalties)
+        if feasible is not None and first_at is None:
+            first_at = time.monotonic()
         if feasible is not None and cost.cost(feasible) < best_cost:
             best = _polished(model, local, feasible, cost)
             best_cost = cost.cost(best)
             found = [*found[1 - KEPT_BESTS :], best]
             candidate, since_best = best, 0
         if not budget.lasts(iterations) or not (found or feasible_within.lasts(iterations)):
-            return Searched(found[::-1], iterations, found[-1] if found else current)
+            return Searched(found[::-1], iterations, found[-1] if found else current, first_at)
         if since_best > PATIENCE:
             current, since_best = found[-1] if found else start, 0
             memory.clear()
@@ -172,6 +177,5 @@ def _starting_penalties(model: EngineModel) -> tuple[list[float], float, float]:
     for dimension in range(data.num_load_dimensions):
         mean = sum(client.pickup[dimension] for client in data.clients()) / max(1, count)
         loads.append(10 * typical / max(1.0, mean))
-    mean_units = sum(client.pickup[0] for client in data.clients()) / max(1, count) / max(1, model.shift_unit)
-    over = 10 * typical / max(1.0, mean_units) / model.shift_weight if model.shift_weight else 1.0
+    over = 10 * typical / max(1.0, model.shift_mean) / model.shift_weight if model.shift_weight else 1.0
     return loads, 10 * typical / typical_s, over

@@ -63,28 +63,31 @@ class Infeasible(UserError):
 def solve(problem: Problem, stopping: Stopping, seed: int = 0, kept: Kept | None = None) -> Solution:
     """The best plan found, near to `kept` where that costs hardly more. Raises `Infeasible` naming stops when the required ones do
     not all fit."""
-    began = time.monotonic()
+    return solve_within(problem, Budgets.of(stopping), seed, kept)
+
+
+def solve_within(problem: Problem, budgets: Budgets, seed: int, kept: Kept | None) -> Solution:
+    """`solve` as one of several searches that share what `budgets` holds."""
     driving = [truck for truck in problem.trucks if truck.goes_on]
     wanted = any(is_wanted(stop) and stop.node not in problem.executed_stops for stop in problem.stops)
     if not driving or not (wanted or any(truck.executed is not None for truck in driving)):
         return solution_of(problem, _stranded(problem), seed, [])
-    deadline = None if stopping.seconds is None else began + stopping.seconds
-    budget = Budgets(Budget(stopping.iterations, deadline), list(stopping.parts) if stopping.parts is not None else None)
     # The clock without the break is safe for every place of the break, which can be too careful: then the breaks are left to chance.
     breaks = any(truck.break_due is not None for truck in driving)
     attempts = [build(problem, kept=kept)]
     if breaks:
         attempts.append(build(problem, keep_breaks_free=False, kept=kept))
     for model in attempts:
-        start = None if kept is None else warm_start(model, kept.routes)
-        searched = _searched(model, budget, seed, start, patient=model is attempts[-1])
+        start = None if kept is None else warm_start(model, kept.begin or kept.routes)
+        searched = _searched(model, budgets, seed, start, patient=model is attempts[-1])
         for found in searched.bests:
             routes = _routes(problem, model, found, kept)
             if routes is not None:
                 routes = with_last_insertions(problem, routes, route_cost)
-                return solution_of(problem, [*routes, *_stranded(problem)], seed, budget.parts)
+                solution = solution_of(problem, [*routes, *_stranded(problem)], seed, budgets.parts)
+                return solution.model_copy(update={"first_feasible_s": budgets.first_feasible_s})
     if not any(stop.must_be_served for stop in problem.stops) and all(truck.executed is None for truck in driving):
-        return solution_of(problem, [*with_last_insertions(problem, [], route_cost), *_stranded(problem)], seed, budget.parts)
+        return solution_of(problem, [*with_last_insertions(problem, [], route_cost), *_stranded(problem)], seed, budgets.parts)
     raise _infeasible(problem, searched, model)
 
 
@@ -96,10 +99,23 @@ class Budgets:
     """Hands out the budget of each search in turn and notes how many iterations each took: `parts`. Given earlier parts, it hands out
     exactly those."""
 
-    def __init__(self, whole: Budget, again: list[int] | None) -> None:
+    def __init__(self, whole: Budget, again: list[int] | None, above: Budgets | None = None) -> None:
         self._whole = whole
         self._again = again
+        self._above = above
+        self._began = time.monotonic()
         self.parts: list[int] = []
+        self.first_feasible_s: float | None = None
+
+    @classmethod
+    def of(cls, stopping: Stopping) -> Budgets:
+        """All that a limit allows, from now on."""
+        deadline = None if stopping.seconds is None else time.monotonic() + stopping.seconds
+        return cls(Budget(stopping.iterations, deadline), None if stopping.parts is None else list(stopping.parts))
+
+    def share(self, fraction: float) -> Budgets:
+        """The first part of what is left, as budgets of their own; what is spent there is spent here too."""
+        return Budgets(self.left().share(fraction), self._again, self)
 
     def left(self) -> Budget:
         """What is left of the whole."""
@@ -110,8 +126,15 @@ class Budgets:
         if self._again is not None:
             budget, patience = Budget(self._again.pop(0) if self._again else 0), None
         searched = run(budget, patience)
-        self.parts.append(searched.iterations)
+        self._note(searched)
         return searched
+
+    def _note(self, searched: Searched) -> None:
+        self.parts.append(searched.iterations)
+        if self.first_feasible_s is None and searched.first_at is not None:
+            self.first_feasible_s = round(searched.first_at - self._began, 3)
+        if self._above is not None:
+            self._above._note(searched)
 
 
 def _searched(model: EngineModel, budgets: Budgets, seed: int, start: pyvrp.Solution | None, *, patient: bool) -> Searched:

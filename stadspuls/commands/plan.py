@@ -84,25 +84,28 @@ def solve(
         int | None, typer.Option("--iterations", min=1, help="Search so many iterations: repeats exactly")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the search")] = 1,
+    near: Annotated[Path | None, typer.Option("--near", help="A PLAN.json of another day to stay near to")] = None,
 ) -> None:
     """Solve a collection problem and write its plan, after the independent check. Where there is no plan, up to 15 seconds more go
     into trying what would help.
 
-    Example: stadspuls solve problem.json --seconds 60 --output plan.json
+    Example: stadspuls solve problem.json --seconds 60 --near yesterday.json --output plan.json
     """
     from models.domain.failures import UserError
     from processors.routing.advice import advice
     from processors.routing.check import check as failures_of
-    from processors.routing.problem_file import problem_from_json, read_json, write_json
+    from processors.routing.problem_file import problem_from_json, read_json, routes_from_json, write_json
     from processors.routing.solve import Infeasible, Stopping
     from processors.routing.solve import solve as search
+    from processors.routing.staying import solve_near
 
     given = problem_from_json(read_json(problem))
     if seconds is None and iterations is None:
         seconds = 30.0
     stopping = Stopping(iterations, None if seconds is None else _for_the_search(seconds))
     try:
-        solution = search(given, stopping, seed)
+        stayed = None if near is None else solve_near(given, routes_from_json(read_json(near)), stopping, seed)
+        solution = search(given, stopping, seed) if stayed is None else stayed.solution
     except Infeasible as error:
         raise UserError("; ".join([str(error), *advice(given, seed)])) from error
     write_json(output, solution.to_json())
@@ -110,7 +113,15 @@ def solve(
     print(
         f"{len(solution.routes)} trucks, {stops} stops, {solution.distance_m / 1000:.1f} km ({solution.distance_m / 1609.344:.1f} mi)"
     )
-    print(f"{len(solution.unserved)} stops not served; {solution.iterations} iterations with seed {seed}; written to {output}")
+    first = "" if solution.first_feasible_s is None else f", the first plan after {solution.first_feasible_s:.1f} s"
+    print(
+        f"{len(solution.unserved)} stops not served; {solution.iterations} iterations with seed {seed}{first}; written to {output}"
+    )
+    if stayed is not None and stayed.change is not None:
+        kept = stayed.change
+        print(
+            f"{kept.trucks_kept:.0%} of the stops stay with their truck, {kept.arcs_kept:.0%} of what is still asked for in its order"
+        )
     _say_failures([str(failure) for failure in failures_of(given, solution.to_json())])
 
 

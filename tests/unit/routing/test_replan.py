@@ -149,7 +149,7 @@ def test_a_second_event_replans_the_replanned_day() -> None:
 
 
 def test_same_iterations_and_seed_give_the_same_plan() -> None:
-    assert again(Breakdown("t2")).solution == again(Breakdown("t2")).solution
+    assert again(Breakdown("t2")).solution.decided == again(Breakdown("t2")).solution.decided
 
 
 @pytest.mark.parametrize("event", [Breakdown("t9"), Forbid("nowhere"), BlockedStops(("nowhere",)), Pin("s1", "t9")])
