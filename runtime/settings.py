@@ -200,6 +200,9 @@ class PlanSettings(Settings):
     plan_iterations: int = Field(
         0, ge=0, description="Iterations of search per fraction, so that plans repeat; 0: only seconds count"
     )
+    plan_workers: int = Field(
+        2, ge=1, le=64, description="So many fractions are searched side by side, each in a process of its own"
+    )
     plan_seed: int = Field(1, ge=0, description="Seed of the search")
     plan_required_probability: float = Field(
         0.25,
@@ -209,6 +212,15 @@ class PlanSettings(Settings):
     )
     plan_overflow_cost: float = Field(200, ge=0, description="What one overflowing container costs the city")
     plan_room_cost: float = Field(5, ge=0, description="What emptying a container early wastes, were it empty")
+    plan_level_days: int = Field(
+        7, ge=0, le=14, description="The week that is levelled, in days from the planned one; 0: each day stands alone"
+    )
+    plan_level_share: float = Field(
+        0.85,
+        gt=0,
+        le=1,
+        description="A day whose work takes more than this share of its trucks' hours gives some to days before it",
+    )
     plan_load_quantile: float = Field(0.75, gt=0, lt=1, description="Trucks are loaded with this quantile of the levels")
     plan_stale_hours: float = Field(36, gt=0, description="A level older than this does not decide: the fixed schedule does")
     plan_unknown_level: float = Field(0.6, ge=0, le=1, description="Level counted on for a container without usable data")

@@ -138,6 +138,24 @@ async def plan_of(
     return CollectionPlan.model_validate_json(document) if document else None
 
 
+async def latest_plan(
+    connection: asyncpg.Connection, district: str, fraction: str, since: date, until: date
+) -> CollectionPlan | None:
+    """The newest plan with a tour of the latest day from `since` to `until`, both included; None when there is none."""
+    document = await connection.fetchval(
+        """
+        SELECT document FROM plan
+        WHERE (district, fraction) = ($1, $2) AND plan_date BETWEEN $3 AND $4 AND stop_count > 0
+        ORDER BY plan_date DESC, revision DESC LIMIT 1
+        """,
+        district,
+        fraction,
+        since,
+        until,
+    )
+    return CollectionPlan.model_validate_json(document) if document else None
+
+
 async def plan_inputs(
     connection: asyncpg.Connection, plan_date: date, district: str, fraction: str, revision: int
 ) -> dict[str, Any]:

@@ -58,7 +58,7 @@ class Day:
     def __init__(self, pool: asyncpg.Pool, clock: ManualClock, **settings: Any) -> None:
         self.pool = pool
         self.clock = clock
-        self.settings = PlanSettings(**({"plan_iterations": 30} | settings))
+        self.settings = PlanSettings(**({"plan_iterations": 30, "plan_workers": 1} | settings))
         self.planner = Planner(pool, self.settings, CitySettings(), clock)
         self.service = PlanService(ServiceContext("plan", asyncio.Event(), clock), pool, self.planner)
         access = AccessSettings(api_planner_token=SecretStr("the planner's token"), crew_link_key=SecretStr(KEY))

@@ -51,6 +51,7 @@ class DecisionRule(StrEnum):
     OVERFLOW_FIRST = "overflow_first"
     REQUIRED = "required"
     PRIZE = "prize"
+    BROUGHT_FORWARD = "brought_forward"
     ON_THE_WAY = "on_the_way"
     SCHEDULE = "schedule"
     NOT_WORTH_IT = "not_worth_it"
@@ -78,7 +79,8 @@ class DecisionFigures(DomainType):
     `cost` is the detour in money, time and service included; `turning_probability` the P(overflow before the next chance) at which the
     decision would have turned; `extra_m` what closed bridges add to the way there. `rule_without_wish` is what would have decided
     had nobody pinned or forbidden the container; `left_by_crew` is what a crew said that left it standing.
-    `rank` of `ranks` is its district's, by expected overflow, on a disrupted day.
+    `rank` of `ranks` is its district's, by expected overflow, on a disrupted day. A container that is brought forward is due on `busy_day`,
+    whose work would take `busy_share` of its trucks' hours.
     """
 
     plan_date: date
@@ -99,6 +101,8 @@ class DecisionFigures(DomainType):
     district: str = ""
     rank: int | None = None
     ranks: int | None = None
+    busy_day: date | None = None
+    busy_share: float | None = None
 
 
 class ContainerDecision(DomainType):

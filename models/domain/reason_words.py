@@ -21,6 +21,7 @@ _TEXTS: dict[Language, dict[str, str]] = {
     "en": {
         "required": "Must go: {level}, {risk}; {limit} is the limit. {detour}",
         "prize": "Worth going: {level}, {risk}; going now is worth € {prize}. {detour}",
+        "brought_forward": "Brought forward from {busy_day}, whose work would take {busy_share} of its trucks' hours: {level}, {risk}. {detour}",
         "on_the_way": "On the way: {level}, {risk}, and a truck passes. {detour}",
         "schedule": "The fixed schedule is driven today and collects it: {level}, {risk}.",
         "schedule_unusable": "Follows the fixed schedule, which collects it today: {unusable}{last}.",
@@ -53,6 +54,7 @@ _TEXTS: dict[Language, dict[str, str]] = {
         "bridges": "Bridges {bridges} are out of service: the way there is {km} km longer.",
         "turn_on": "From a chance of {turn} it would have been collected.",
         "turn_off": "Below a chance of {turn} it would have waited.",
+        "turn_week": "In a quieter week it would have waited.",
         "turn_passing": "Had no truck passed, it would have waited.",
         "turn_data": "A level younger than {hours} hours would have decided instead.",
         "turn_held": "Once its district is planned again, its level decides.",
@@ -70,6 +72,7 @@ _TEXTS: dict[Language, dict[str, str]] = {
     "nl": {
         "required": "Moet mee: {level}, {risk}; de grens is {limit}. {detour}",
         "prize": "Loont: {level}, {risk}; nu gaan is € {prize} waard. {detour}",
+        "brought_forward": "Naar voren gehaald van {busy_day}, waarvan het werk {busy_share} van de wagenuren zou vragen: {level}, {risk}. {detour}",
         "on_the_way": "Ligt op de weg: {level}, {risk}, en er komt een wagen langs. {detour}",
         "schedule": "Vandaag wordt het vaste schema gereden en dat leegt hem: {level}, {risk}.",
         "schedule_unusable": "Volgt het vaste schema, dat hem vandaag leegt: {unusable}{last}.",
@@ -102,6 +105,7 @@ _TEXTS: dict[Language, dict[str, str]] = {
         "bridges": "De bruggen {bridges} zijn buiten gebruik: de weg erheen is {km} km langer.",
         "turn_on": "Vanaf een kans van {turn} was hij meegenomen.",
         "turn_off": "Onder een kans van {turn} had hij gewacht.",
+        "turn_week": "In een rustiger week had hij gewacht.",
         "turn_passing": "Was er geen wagen langsgekomen, dan had hij gewacht.",
         "turn_data": "Een niveau jonger dan {hours} uur had beslist.",
         "turn_held": "Zodra de wijk weer gepland wordt, beslist zijn niveau.",
@@ -120,7 +124,9 @@ _TEXTS: dict[Language, dict[str, str]] = {
 
 HELD = frozenset({Unusable.SHADOW, Unusable.FALLEN_BACK})
 """The whole district follows its fixed route, whatever the level says."""
-COLLECTING = frozenset({DecisionRule.REQUIRED, DecisionRule.PRIZE, DecisionRule.ON_THE_WAY, DecisionRule.SCHEDULE})
+COLLECTING = frozenset(
+    {DecisionRule.REQUIRED, DecisionRule.PRIZE, DecisionRule.BROUGHT_FORWARD, DecisionRule.ON_THE_WAY, DecisionRule.SCHEDULE}
+)
 
 
 def reason(decision: ContainerDecision, language: Language, zone: ZoneInfo) -> str:
@@ -177,6 +183,8 @@ class _Words:
             rank=self._figures.rank,
             ranks=self._figures.ranks,
             left=self._figures.left_by_crew,
+            busy_day="" if self._figures.busy_day is None else self._day(self._figures.busy_day),
+            busy_share=self._per_cent(self._figures.busy_share),
         )
 
     def bridges(self) -> str:
@@ -193,6 +201,7 @@ class _Words:
             DecisionRule.REQUIRED: "turn_off",
             DecisionRule.PRIZE: "turn_off",
             DecisionRule.NOT_WORTH_IT: "turn_on",
+            DecisionRule.BROUGHT_FORWARD: "turn_week",
             DecisionRule.ON_THE_WAY: "turn_passing",
             DecisionRule.NO_DATA: "turn_data",
             DecisionRule.NO_ROOM: "turn_room",

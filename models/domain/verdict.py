@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -116,9 +117,28 @@ class Told(DomainType):
 About = Annotated[Compared | Disrupted | Wished | Replanned | Told, Field(discriminator="about")]
 
 
+class Nearness(DomainType):
+    """What a plan keeps of the one that was known: of the stops on both the share that keeps its truck, and of what is still asked for the
+    share of pairs that stay in their order."""
+
+    trucks_kept: float
+    arcs_kept: float
+
+
+class Levelled(DomainType):
+    """So many containers go today because later days are busy, the busiest of them with `busy_share` of its trucks' hours."""
+
+    containers: int
+    busy_day: date
+    busy_share: float
+
+
 class VerdictFigures(DomainType):
-    """What the verdict is about, and how much shorter the same tours would be with the bridges open that are out of service."""
+    """What the verdict is about, how much shorter the same tours would be with the bridges open that are out of service, how near the
+    plan stays to the one before, and what the week's levelling brought to it."""
 
     main: About
     bridges: tuple[str, ...] = ()
     shorter_m: int = 0
+    near: Nearness | None = None
+    levelled: Levelled | None = None

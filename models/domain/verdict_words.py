@@ -8,7 +8,7 @@ from models.domain.held_words import held_sentence
 from models.domain.language import Language
 from models.domain.plan import CollectionPlan
 from models.domain.plan_day import DayEventKind, WishKind
-from models.domain.reason_words import number_in_words
+from models.domain.reason_words import day_in_words, number_in_words
 from models.domain.verdict import (
     About,
     AskedOf,
@@ -66,6 +66,13 @@ _TEXTS: dict[Language, dict[str, str]] = {
         "words": " What is driven follows the crews' words of {trucks}{others}.",
         "other_trucks": ", of {trucks} the plan's times",
         "left": " Left out: {left}.",
+        "near": (
+            " Of the plan before, {trucks_kept} % of the stops that are collected again stay with their truck and {arcs_kept} % of what is "
+            "still asked for stays in its order."
+        ),
+        "levelled": (
+            " The week is levelled: {containers} of them are brought forward; {day} alone would have taken {share} % of its trucks' hours."
+        ),
         "bridges": " Out of service: {bridges}; with the way open these tours would be {km} km shorter.",
     },
     "nl": {
@@ -108,6 +115,13 @@ _TEXTS: dict[Language, dict[str, str]] = {
         "words": " Wat gereden is volgt de woorden van de ploegen van {trucks}{others}.",
         "other_trucks": ", bij {trucks} de tijden van het plan",
         "left": " Weggelaten: {left}.",
+        "near": (
+            " Van het plan ervoor blijft {trucks_kept} % van de stops die weer worden geleegd bij zijn wagen en {arcs_kept} % van wat nog "
+            "gevraagd wordt in zijn volgorde."
+        ),
+        "levelled": (
+            " De week is geëffend: {containers} ervan zijn naar voren gehaald; {day} alleen had {share} % van de wagenuren gevraagd."
+        ),
         "bridges": " Buiten gebruik: {bridges}; met open weg zouden deze routes {km} km korter zijn.",
     },
 }
@@ -129,11 +143,18 @@ def verdict_sentence(plan: CollectionPlan, language: Language, zone: ZoneInfo) -
 
 def verdict_in_words(figures: VerdictFigures, language: Language, zone: ZoneInfo) -> str:
     """The verdict without the districts that are held to their fixed routes."""
-    main = _main(figures.main, language, zone)
-    if figures.shorter_m <= 0:
-        return main
-    km = number_in_words(figures.shorter_m / 1000, 1, language)
-    return main + _TEXTS[language]["bridges"].format(bridges=", ".join(figures.bridges), km=km)
+    told, texts = _main(figures.main, language, zone), _TEXTS[language]
+    if figures.near is not None:
+        trucks_kept, arcs_kept = (f"{share * 100:.0f}" for share in (figures.near.trucks_kept, figures.near.arcs_kept))
+        told += texts["near"].format(trucks_kept=trucks_kept, arcs_kept=arcs_kept)
+    if figures.levelled is not None:
+        busy = figures.levelled
+        day, share = day_in_words(busy.busy_day, language), f"{busy.busy_share * 100:.0f}"
+        told += texts["levelled"].format(containers=busy.containers, day=day, share=share)
+    if figures.shorter_m > 0:
+        km = number_in_words(figures.shorter_m / 1000, 1, language)
+        told += texts["bridges"].format(bridges=", ".join(figures.bridges), km=km)
+    return told
 
 
 def price_sentence(price: PriceFigures, language: Language) -> str:

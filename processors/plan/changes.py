@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from models.domain.language import Language
-from models.domain.plan import CollectionPlan, VisitKind
 from models.domain.plan_day import Wish, WishKind
 from models.domain.verdict import PriceFigures
 from models.domain.verdict_words import price_sentence
 from processors.plan.planner import Ground
+from processors.plan.tours import Tour, driven_routes
 from processors.routing.check import check
 from processors.routing.last_insertions import tour_of, with_last_insertions
 from processors.routing.problem import DisposalSite, Problem, Stop
@@ -22,30 +22,10 @@ from processors.routing.schedule import timed_route
 from processors.routing.solution import PlannedRoute, Solution
 from processors.routing.solve import route_cost, solution_of
 
-Tour = tuple[str, tuple[str, ...]]
-"""A truck and the nodes of its stops and disposal sites, in order."""
-
-
-def tours_of(plan: CollectionPlan) -> list[Tour]:
-    """The tours of a stored plan."""
-    return [
-        (route.truck_id, tuple(v.place_id for v in route.visits if v.kind in (VisitKind.STOP, VisitKind.DISPOSAL)))
-        for route in plan.routes
-    ]
-
 
 def driven(problem: Problem, tours: Sequence[Tour]) -> Solution:
-    """Tours driven on a problem's roads; overrunning windows and shifts where they do, as a kept fixed schedule may."""
-    places: dict[str, Stop | DisposalSite] = {site.node: site for site in problem.disposal_sites}
-    places |= {stop.node: stop for stop in problem.stops}
-    routes = []
-    for truck_id, nodes in tours:
-        truck = problem.truck_by_id[truck_id]
-        tour = [places[node] for node in nodes]
-        route = timed_route(problem, truck, tour) or timed_route(problem, truck, tour, overtime=True)
-        if route is not None:
-            routes.append(route)
-    return solution_of(problem, routes, 0, ())
+    """Tours driven on a problem's roads."""
+    return solution_of(problem, driven_routes(problem, tours), 0, ())
 
 
 def with_wishes(ground: Ground, tours: Sequence[Tour], wishes: Sequence[Wish]) -> Solution | None:

@@ -1,4 +1,5 @@
-"""One day of the whole city, pure: judges every container, shares the trucks out, and gives each fraction what it plans from."""
+"""One day of the whole city, pure: judges every container, shares the trucks out, levels the week, and gives each fraction what it
+plans from."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ from processors.plan.fallback import held_districts, held_to_schedule, with_coun
 from processors.plan.fleet import trucks_by_fraction
 from processors.plan.judgement import Judgement, judge
 from processors.plan.planner import FractionDay
+from processors.plan.week import levelled
 from runtime.settings import PlanSettings
 
 
@@ -77,7 +79,7 @@ def fraction_days(
     usual = trucks_by_fraction(present, inputs.fixed_lines, fraction_of, wanted)
     trucks = trucks_left(disruption, present, judged) if disruption else usual
     drives = disruption is not None or day.weekday() in weekdays
-    return [
+    days = [
         FractionDay(
             fraction=fraction,
             when=when,
@@ -94,6 +96,7 @@ def fraction_days(
         )
         for fraction, items in sorted(judged.items())
     ]
+    return [levelled(item, inputs.forecasts, settings, zone) for item in days]
 
 
 def _wanted(judged: Judgement, due: set[str]) -> bool:

@@ -16,6 +16,7 @@ from processors.plan.city_roads import roads_as_set
 from processors.plan.day import CityInputs
 from processors.plan.lock_file import installed_versions
 from processors.plan.planner import Planned
+from processors.plan.tours import tours_json
 from processors.routing.problem_file import problem_to_json
 from processors.routing.roads import RoadMatrix, Roads
 from runtime.settings import PlanSettings
@@ -100,6 +101,7 @@ def kept_inputs(planned: Planned, registry_version: int, forecasts: list[dict[st
             "wishes": [wish.model_dump(mode="json") for wish in day.wishes],
             "closed_bridges": list(day.closed_bridges),
             "standings": [standing.model_dump(mode="json") for standing in day.standings],
+            "known": tours_json(day.known),
             "disruption": None if day.disruption is None else vars_of(day.disruption),
             "zone": str(ground.zone),
             "made_at": ground.made_at.isoformat(),

@@ -8,7 +8,7 @@ that is still in it: an emptying of a half full container throws half an emptyin
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import numpy as np
 
@@ -18,6 +18,16 @@ from models.domain.registry import Thing
 from models.fill_forecast.overlay import level_quantiles, overflow_probability
 from processors.plan.calendar import Chances
 from runtime.settings import PlanSettings
+
+
+@dataclass(frozen=True, slots=True)
+class BroughtForward:
+    """Why a container goes on the planned day although it can wait: it is due on `busy_day`, whose work would take `busy_share` of its
+    trucks' hours. `overflow_by_due` is P(overflow) if that day leaves it out."""
+
+    busy_day: date
+    busy_share: float
+    overflow_by_due: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +47,7 @@ class Judgement:
     required: bool
     doubtful: bool = False
     unusable: Unusable | None = None
+    brought_forward: BroughtForward | None = None
 
     @property
     def usable(self) -> bool:

@@ -19,7 +19,7 @@ from models.domain.failures import UserError
 from models.domain.plan import CollectionPlan
 from models.domain.plan_day import Wish, WishKind
 from models.domain.registry import Depot, DisposalSite, FixedCollection, Thing, Truck
-from models.domain.verdict import About, Compared, Tours, VerdictFigures, WhatIsKept
+from models.domain.verdict import About, Compared, Levelled, Nearness, Tours, VerdictFigures, WhatIsKept
 from models.domain.verdict_words import verdict_sentence
 from processors.plan.calendar import Chances, is_due, next_due
 from processors.plan.disruption import Disruption, district_ranks, district_weights
@@ -28,12 +28,16 @@ from processors.plan.fallback import held_districts
 from processors.plan.fixed_schedule import costed, drive_fixed_tours, fixed_tours
 from processors.plan.judgement import Judgement
 from processors.plan.reasons import Outcome, decision
+from processors.plan.tours import Tour, driven_routes
 from processors.routing import problem as routing
 from processors.routing.check import check
 from processors.routing.detours import detour_of
+from processors.routing.keeping import Change, change
 from processors.routing.roads import Place, RoadMatrix, RoadProfile, Roads
+from processors.routing.side_by_side import joined, split_by_depot
 from processors.routing.solution import PlannedRoute, Solution
-from processors.routing.solve import Stopping, solution_of, solve
+from processors.routing.solve import Budgets, Stopping, solution_of, solve_within
+from processors.routing.staying import Stayed, near_within, still_asked_for
 from runtime.settings import PlanSettings
 
 REQUIRED_PRIZE = 1000.0
@@ -42,12 +46,14 @@ PINNED_PRIZE = 10_000.0
 """For a container that a planner asked for."""
 SCHEDULE_PRIZE = 500.0
 """For a container without data that the fixed schedule collects today."""
+MOST_STOPS_TOGETHER = 1500
+"""A fraction's day with more candidates than this is searched depot by depot."""
 
 
 @dataclass(frozen=True, eq=False)
 class FractionDay:
     """Everything that decides the plan of one fraction on one day. `fleet` are all trucks of the city, `trucks` those that
-    work for this fraction today."""
+    work for this fraction today, `known` the tours of the plan that this one stays near to: the day's draft, or the last day's."""
 
     fraction: str
     when: Chances
@@ -62,6 +68,7 @@ class FractionDay:
     disruption: Disruption | None = None
     standings: tuple[Standing, ...] = ()
     """How the city's districts stand; the judgements are those of districts held to their fixed routes already."""
+    known: tuple[Tour, ...] = ()
 
     @property
     def wish_of(self) -> dict[str, Wish]:
@@ -94,6 +101,10 @@ class Ground:
         collected = frozenset(node for node, stop in stops.items() if not stop.forbidden)
         return drive_fixed_tours(self.yard, fixed_tours(self.day.fixed_lines, self.day.when.plan_date, collected), stops)
 
+    def known_routes(self, tours: Sequence[Tour]) -> list[PlannedRoute]:
+        """Known tours on these roads; none on a disrupted day, which is like no other."""
+        return [] if self.day.disruption is not None else driven_routes(self.problem, tours)
+
 
 @dataclass(frozen=True, eq=False)
 class Planned:
@@ -120,12 +131,50 @@ def plan_fraction(
     """The plan. Takes as long as `settings` lets the search run, or the iterations of an earlier search's `parts`; raises `UserError`
     for a contradictory registry."""
     ground = ground_of(day, roads, profile, settings, zone, made_at)
-    stopping = Stopping(settings.plan_iterations or None, None if settings.plan_iterations else settings.plan_seconds)
-    if parts is not None:
-        stopping = Stopping(parts=parts)
-    solution = solve(ground.problem, stopping, settings.plan_seed)
-    solution, kept_fixed, about = _better(ground, solution)
-    return planned(ground, solution, about, kept_fixed=kept_fixed)
+    stopping = stopping_of(settings) if parts is None else Stopping(parts=parts)
+    return chosen(ground, searched(ground, stopping, day.known))
+
+
+def stopping_of(settings: PlanSettings) -> Stopping:
+    """When the search of one fraction ends."""
+    return Stopping(settings.plan_iterations or None, None if settings.plan_iterations else settings.plan_seconds)
+
+
+def searched(ground: Ground, stopping: Stopping, known: Sequence[Tour]) -> Stayed:
+    """The search on a ground: near to known tours where there are any; the depots of a large problem one after the other."""
+    budgets, routes = Budgets.of(stopping), ground.known_routes(known)
+    parts = parts_of(ground)
+    found = [
+        search_within(part, routes, budgets.share(1 / (len(parts) - number)), ground.settings.plan_seed)
+        for number, part in enumerate(parts)
+    ]
+    return brought_together(ground, routes, found)
+
+
+def parts_of(ground: Ground) -> list[routing.Problem]:
+    """What is searched apart."""
+    return split_by_depot(ground.problem, MOST_STOPS_TOGETHER)
+
+
+def search_near(problem: routing.Problem, known: Sequence[PlannedRoute], stopping: Stopping, seed: int) -> Solution:
+    """One search as values alone, for a process of its own."""
+    return search_within(problem, known, Budgets.of(stopping), seed)
+
+
+def search_within(problem: routing.Problem, known: Sequence[PlannedRoute], budgets: Budgets, seed: int) -> Solution:
+    return near_within(problem, known, budgets, seed).solution if known else solve_within(problem, budgets, seed, None)
+
+
+def brought_together(ground: Ground, known: Sequence[PlannedRoute], found: Sequence[Solution]) -> Stayed:
+    """The solution of a ground from those of its parts, and what of the known tours it keeps."""
+    solution = joined(ground.problem, found)
+    return Stayed(solution, change(still_asked_for(ground.problem, known), solution.routes) if known else None)
+
+
+def chosen(ground: Ground, stayed: Stayed) -> Planned:
+    """What was found, or the fixed schedule where that is better, as the plan of the day."""
+    solution, kept_fixed, about = _better(ground, stayed.solution)
+    return planned(ground, solution, about, kept_fixed=kept_fixed, stayed=None if kept_fixed else stayed.change)
 
 
 def ground_of(
@@ -159,9 +208,9 @@ def ground_of(
     )
 
 
-def planned(ground: Ground, solution: Solution, about: About, *, kept_fixed: bool = False) -> Planned:
+def planned(ground: Ground, solution: Solution, about: About, *, kept_fixed: bool = False, stayed: Change | None = None) -> Planned:
     """A solution as the plan that is stored and shown: drawn, checked, with a decision for every container, and a verdict on what it is
-    about."""
+    about. `stayed` is what it keeps of a known plan."""
     day, problem = ground.day, ground.problem
     extra = _extra_ways(ground, solution)
     ranks = district_ranks(day.disruption, day.judgements)
@@ -181,13 +230,30 @@ def planned(ground: Ground, solution: Solution, about: About, *, kept_fixed: boo
         ),
         fixed_schedule=costed(ground.fixed_routes),
         check_failures=tuple(str(failure) for failure in check(problem, solution.to_json())),
-        verdict_figures=VerdictFigures(main=about, bridges=day.closed_bridges, shorter_m=max(0, sum(extra.values()))),
+        verdict_figures=VerdictFigures(
+            main=about,
+            bridges=day.closed_bridges,
+            shorter_m=max(0, sum(extra.values())),
+            near=None if stayed is None else Nearness(trucks_kept=stayed.trucks_kept, arcs_kept=stayed.arcs_kept),
+            levelled=_levelled(day, solution),
+        ),
         fixed_routes=drawn_routes(ground.fixed_routes, ground.places, ground.roads, ground.profile),
         kept_fixed=kept_fixed,
         held=tuple(held_districts(day.standings, day.when.plan_date, ground.settings).values()),
     )
     verdict = verdict_sentence(plan, ground.settings.plan_language, ground.zone)
     return Planned(plan.model_copy(update={"verdict": verdict}), ground, solution)
+
+
+def _levelled(day: FractionDay, solution: Solution) -> Levelled | None:
+    """How many containers go today so that a later day does not peak; None where none does."""
+    served = {node for route in solution.routes for node in route.stops}
+    forward = [judged.brought_forward for judged in day.judgements if judged.container.thing_id in served]
+    moved = [item for item in forward if item is not None]
+    if not moved:
+        return None
+    busiest = max(moved, key=lambda item: (item.busy_share, item.busy_day))
+    return Levelled(containers=len(moved), busy_day=busiest.busy_day, busy_share=round(busiest.busy_share, 4))
 
 
 def _extra_ways(ground: Ground, solution: Solution) -> dict[str, int]:

@@ -48,6 +48,7 @@ def decision(outcome: Outcome, when: Chances, settings: PlanSettings, zone: Zone
     elif outcome.wish is WishKind.PIN:
         rule = DecisionRule.NO_ROOM
     rank, ranks = outcome.rank or (None, None)
+    forward = judged.brought_forward
     made = ContainerDecision(
         container_id=judged.container.thing_id,
         collected=outcome.truck_id is not None,
@@ -78,6 +79,8 @@ def decision(outcome: Outcome, when: Chances, settings: PlanSettings, zone: Zone
             left_by_crew=outcome.left_by_crew if rule is DecisionRule.LEFT_BY_CREW else None,
             rank=rank,
             ranks=ranks,
+            busy_day=forward.busy_day if forward else None,
+            busy_share=round(forward.busy_share, 4) if forward else None,
         ),
     )
     return made.model_copy(update={"reason": reason(made, settings.plan_language, zone)})
@@ -94,6 +97,8 @@ def _rule(outcome: Outcome) -> DecisionRule:
             return DecisionRule.SCHEDULE
         if judged.required:
             return DecisionRule.REQUIRED
+        if judged.brought_forward is not None:
+            return DecisionRule.BROUGHT_FORWARD
         near = outcome.detour_m is not None and outcome.detour_m <= ON_THE_WAY_M
         return DecisionRule.ON_THE_WAY if near and (judged.overflow_by_next or 0) < HARDLY_ANY_RISK else DecisionRule.PRIZE
     if not judged.usable and not outcome.due_today:
@@ -111,14 +116,16 @@ def _unasked(outcome: Outcome) -> DecisionRule:
         return DecisionRule.SCHEDULE if outcome.due_today else DecisionRule.NO_DATA
     if judged.required:
         return DecisionRule.REQUIRED
-    return DecisionRule.PRIZE if outcome.cost is not None and judged.prize > outcome.cost else DecisionRule.NOT_WORTH_IT
+    if outcome.cost is None or judged.prize <= outcome.cost:
+        return DecisionRule.NOT_WORTH_IT
+    return DecisionRule.PRIZE if judged.brought_forward is None else DecisionRule.BROUGHT_FORWARD
 
 
 def _turning(outcome: Outcome, settings: PlanSettings) -> float | None:
     """The P(overflow before the next chance) from which this container is collected, all else equal: at the limit of what is required, or
-    where the prize pays for the detour. None without usable data or a truck."""
+    where the prize pays for the detour. None without usable data or a truck, and where the week decided."""
     judged = outcome.judgement
-    if not judged.usable or outcome.cost is None:
+    if not judged.usable or outcome.cost is None or judged.brought_forward is not None:
         return None
     limit = settings.plan_required_probability
     if settings.plan_overflow_cost <= 0:

@@ -22,6 +22,8 @@ from processors.plan.disruption import Disruption
 from processors.plan.fallback import held_districts, held_to_schedule
 from processors.plan.judgement import judge
 from processors.plan.planner import FractionDay, Ground, ground_of
+from processors.plan.tours import tours_from_json
+from processors.plan.week import levelled
 from processors.routing.roads import Place, RoadMatrix, RoadProfile, Roads
 from runtime.settings import PlanSettings
 
@@ -78,7 +80,7 @@ def stored_day(kept: Mapping[str, Any]) -> StoredDay:
     if "day" not in kept:
         raise NotReproducible("the plan was made by an earlier release, which kept less")
     told = kept["day"]
-    settings = PlanSettings(**kept["settings"])
+    settings = PlanSettings(**{"plan_level_days": 0, **kept["settings"]})  # a release before this one did not level the week
     fleet = tuple(Truck.model_validate(item) for item in kept["fleet"])
     zone, made_at = ZoneInfo(told["zone"]), datetime.fromisoformat(told["made_at"])
     when = chances(date.fromisoformat(told["plan_date"]), fleet, collection_weekdays(settings.plan_weekdays), zone)
@@ -100,10 +102,12 @@ def stored_day(kept: Mapping[str, Any]) -> StoredDay:
         fixed_lines=tuple(FixedCollection.model_validate(item) for item in kept["fixed_schedule"]),
         wishes=tuple(Wish.model_validate(item) for item in told["wishes"]),
         closed_bridges=tuple(told["closed_bridges"]),
+        known=tours_from_json(told.get("known", ())),
         disruption=None if disruption is None else Disruption(**{**disruption, "fractions": tuple(disruption["fractions"])}),
         standings=standings,
     )
     opened = _matrix(kept["travel_open"]) if "travel_open" in kept else None
+    day = levelled(day, forecasts, settings, zone)
     return StoredDay(day, StoredRoads(_matrix(kept["travel"]), opened), settings, zone, made_at)
 
 

@@ -14,11 +14,12 @@ from models.domain.plan import CollectionPlan
 from models.domain.plan_day import Wish
 from processors.plan.changes import with_wishes
 from processors.plan.lock_file import differences, installed_versions
-from processors.plan.planner import Planned, plan_fraction, planned
+from processors.plan.planner import Planned, plan_fraction, planned, searched
 from processors.plan.remaking import NotReproducible, stored_day, verdict_of
 from processors.plan.replanning import renewed_again
+from processors.plan.tours import tours_from_json
 from processors.routing.roads import RoadProfile
-from processors.routing.solve import Stopping, solve
+from processors.routing.solve import Stopping
 
 
 def made_again(kept: Mapping[str, Any]) -> Planned:
@@ -31,7 +32,7 @@ def made_again(kept: Mapping[str, Any]) -> Planned:
     if made["how"] == "wishes":
         ground = stored.ground()
         asked = [Wish.model_validate(item) for item in made["wishes"]]
-        solution = with_wishes(ground, [(truck, tuple(nodes)) for truck, nodes in made["tours"]], asked)
+        solution = with_wishes(ground, tours_from_json(made["tours"]), asked)
         if solution is None:
             raise NotReproducible("the stored wishes do not fit into the stored tours")
         return planned(ground, solution, verdict_of(made), kept_fixed=made["kept_fixed"])
@@ -39,8 +40,8 @@ def made_again(kept: Mapping[str, Any]) -> Planned:
         return renewed_again(kept, stored)
     if made["how"] == "search":
         ground = stored.ground()
-        solution = solve(ground.problem, Stopping(parts=tuple(kept["search"]["parts"])), stored.settings.plan_seed)
-        return planned(ground, solution, verdict_of(made))
+        stayed = searched(ground, Stopping(parts=tuple(kept["search"]["parts"])), tours_from_json(made.get("known", ())))
+        return planned(ground, stayed.solution, verdict_of(made), stayed=stayed.change)
     if made["how"] != "solve":
         raise NotReproducible(f"this release does not know how a plan is made by {made['how']}")
     return plan_fraction(

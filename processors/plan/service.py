@@ -11,8 +11,8 @@ import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
-from typing import Any
+from datetime import date, datetime, timedelta
+from typing import Any, TypeVar
 
 import asyncpg
 from pydantic import ValidationError
@@ -21,14 +21,16 @@ from models.domain.failures import TransientError, UserError
 from models.domain.plan import CollectionPlan
 from models.domain.plan_day import DayEvent, DayState, StateChange, Wish, handout, moment_of, state_of
 from processors.plan.calendar import collection_weekdays, moment, next_collection_day
+from processors.plan.city_plans import plan_fractions
 from processors.plan.crew_words import TruckWord
 from processors.plan.day import fraction_days, is_ready
 from processors.plan.disruption import Disruption
 from processors.plan.fallback import fallback_message, held_districts
 from processors.plan.inputs import City, CityReader, kept_inputs
-from processors.plan.planner import FractionDay, Planned, plan_fraction
+from processors.plan.planner import FractionDay, Planned
 from processors.plan.replanning import concerns, refuse_unknown, renewed_plan
 from processors.plan.shadowing import Shadow
+from processors.plan.tours import Tour, tours_of
 from processors.plan.wishing import Wished, wished_plan
 from processors.routing.osrm import ServerAway
 from processors.routing.roads import RoadProfile
@@ -42,7 +44,21 @@ from storage.district_standings import save_standings
 from storage.forecasts import keep_forecast
 from storage.outbox import append_once
 from storage.plan_days import ensure_draft, handed_out_plans, mark_disrupted, save_wish, state_changes
-from storage.plans import PlanRequest, answer_plan_request, has_plans, plan_inputs, plan_of, plan_requests, plans_of, save_plan
+from storage.plans import (
+    PlanRequest,
+    answer_plan_request,
+    has_plans,
+    latest_plan,
+    plan_inputs,
+    plan_of,
+    plan_requests,
+    plans_of,
+    save_plan,
+)
+
+KNOWN_DAYS = 14
+"""A plan that is older than this is not stayed near to."""
+Item = TypeVar("Item")
 
 
 async def main(context: ServiceContext) -> None:
@@ -65,7 +81,7 @@ class Made:
 
 
 class Planner:
-    """Reads a city, plans its fractions one after the other, stores each as it is ready. Used by the service and the command."""
+    """Reads a city, plans its fractions side by side, stores them as they are ready. Used by the service and the command."""
 
     def __init__(self, pool: asyncpg.Pool, settings: PlanSettings, city: CitySettings, clock: Clock) -> None:
         self._pool = pool
@@ -96,7 +112,10 @@ class Planner:
                 note = StateChange(plan_date=day, state=DayState.DRAFT, role="planner", at=now, note=disruption.reason)
                 await mark_disrupted(connection, note)
         await self._note_standings(days, now)
-        return [await self._make_one(item, city, now) for item in days if not fractions or item.fraction in fractions]
+        made = []
+        for several in batched([item for item in days if not fractions or item.fraction in fractions], self.settings.plan_workers):
+            made += await self._make(several, city, now)
+        return made
 
     async def _note_standings(self, days: Sequence[FractionDay], now: datetime) -> None:
         """Keeps how districts stand, and tells other systems once of each that falls back to its fixed route or is planned again."""
@@ -112,9 +131,16 @@ class Planner:
                     self._log.warning(message["kind"], district=standing.district, reason=message["sentence"])
         metrics.PLAN_DISTRICTS_FALLEN_BACK.set(sum(1 for item in held.values() if item.since is not None))
 
-    async def _make_one(self, day: FractionDay, city: City, now: datetime) -> Made:
+    async def _make(self, days: Sequence[FractionDay], city: City, now: datetime) -> list[Made]:
+        """Plans fractions side by side and stores the plans."""
         started = time.perf_counter()
-        planned = await asyncio.to_thread(plan_fraction, day, city.roads, RoadProfile(), self.settings, self.zone, now)
+        known = [replace(day, known=await self._known(day)) for day in days]
+        found = await asyncio.to_thread(plan_fractions, known, city.roads, RoadProfile(), self.settings, self.zone, now)
+        seconds = time.perf_counter() - started
+        return [await self._store(planned, city, seconds) for planned in found]
+
+    async def _store(self, planned: Planned, city: City, seconds: float) -> Made:
+        day = planned.ground.day
         containers = {judged.container.thing_id for judged in day.judgements}
         forecasts = [item.model_dump(mode="json") for key, item in city.inputs.forecasts.items() if key in containers]
         async with self._pool.acquire() as connection, connection.transaction():
@@ -122,7 +148,6 @@ class Planner:
             for judged in day.judgements:
                 if judged.usable:
                     await keep_forecast(connection, city.inputs.forecasts[judged.container.thing_id], "plan")
-        seconds = time.perf_counter() - started
         metrics.PLANS_MADE.labels("failed" if plan.check_failures else "passed").inc()
         metrics.PLAN_SECONDS.observe(seconds)
         self._log.info(
@@ -137,6 +162,13 @@ class Planner:
             seconds=round(seconds, 2),
         )
         return Made(plan, planned)
+
+    async def _known(self, day: FractionDay) -> tuple[Tour, ...]:
+        """The tours that a new plan stays near to: the day's own newest plan, else the last one of the days before."""
+        plan_date = day.when.plan_date
+        async with self._pool.acquire() as connection:
+            plan = await latest_plan(connection, "*", day.fraction, plan_date - timedelta(days=KNOWN_DAYS), plan_date)
+        return () if plan is None else tuple(tours_of(plan))
 
     async def _stored(self, connection: asyncpg.Connection, planned: Planned, inputs: dict[str, Any]) -> CollectionPlan:
         """Stores a plan with its inputs as its next revision; the first one of a day is its draft."""
@@ -252,6 +284,11 @@ class Answer:
     answer: dict[str, Any] | None = None
 
 
+def batched(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    """The items in order, at most so many at a time."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
 def _unknown_or_mixed(wishes: Sequence[Wish], fraction_of: Mapping[str, str]) -> str:
     unknown = sorted(wish.container_id for wish in wishes if wish.container_id not in fraction_of)
     if unknown:
@@ -287,13 +324,14 @@ class PlanService:
                 await asyncio.wait_for(self._context.stop.wait(), self._planner.settings.plan_poll_seconds)
 
     async def make_missing(self) -> int:
-        """Makes the plans that the schedule wants, one fraction at a time so that a stop is soon; says how many."""
+        """Makes the plans that the schedule wants, as many fractions at a time as are searched side by side, so that a stop is soon;
+        says how many."""
         count = 0
         for day, fractions in await self._planner.missing(self._context.clock.now()):
-            for fraction in fractions:
+            for several in batched(fractions, self._planner.settings.plan_workers):
                 if self._context.stop.is_set():
                     return count
-                count += len(await self._planner.make(day, [fraction]))
+                count += len(await self._planner.make(day, several))
         return count
 
     async def alert_on_missing_draft(self) -> bool:

@@ -11,11 +11,12 @@ from models.domain import verdict
 from models.domain.failures import UserError
 from models.domain.plan import CollectionPlan
 from models.domain.plan_day import Wish, WishKind
-from processors.plan.changes import Price, driven, price, tours_of, with_wishes
-from processors.plan.planner import Ground, Planned, planned
+from processors.plan.changes import Price, driven, price, with_wishes
+from processors.plan.planner import Ground, Planned, planned, searched, stopping_of
 from processors.plan.remaking import stored_day
+from processors.plan.tours import Tour, tours_json, tours_of
 from processors.routing.roads import Roads
-from processors.routing.solve import Stopping, solve
+from processors.routing.solution import Solution
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +60,12 @@ def wished_plan(plan: CollectionPlan, kept: Mapping[str, Any], wishes: Sequence[
     before = driven(ground.problem, tours_of(plan))
     after = with_wishes(ground, tours_of(plan), wishes)
     if after is None:
-        return _searched(ground, before, wishes)
+        return _searched(ground, before, tours_of(plan), wishes)
     cost = price(ground, before, after, wishes)
     about = verdict.Wished(wishes=_asked(wishes), price=cost.figures)
     made = {
         "how": "wishes",
-        "tours": [[truck, list(nodes)] for truck, nodes in tours_of(plan)],
+        "tours": tours_json(tours_of(plan)),
         "wishes": [wish.model_dump(mode="json") for wish in wishes],
         "about": about.model_dump(mode="json"),
         "kept_fixed": plan.kept_fixed,
@@ -72,18 +73,17 @@ def wished_plan(plan: CollectionPlan, kept: Mapping[str, Any], wishes: Sequence[
     return Wished(planned(ground, after, about, kept_fixed=plan.kept_fixed), cost, made)
 
 
-def _searched(ground: Ground, before: Any, wishes: Sequence[Wish]) -> Wished:
-    """A whole new plan with the wishes in it, or the sentence on why they cannot be met."""
-    settings = ground.settings
-    stopping = Stopping(settings.plan_iterations or None, None if settings.plan_iterations else settings.plan_seconds)
-    after = solve(ground.problem, stopping, settings.plan_seed)
+def _searched(ground: Ground, before: Solution, tours: Sequence[Tour], wishes: Sequence[Wish]) -> Wished:
+    """A new plan with the wishes in it, near to the one before, or the sentence on why they cannot be met."""
+    stayed = searched(ground, stopping_of(ground.settings), tours)
+    after = stayed.solution
     served = {node for route in after.routes for node in route.stops}
     unmet = [wish.container_id for wish in wishes if (wish.kind is WishKind.PIN) != (wish.container_id in served)]
     if unmet:
         raise UserError(f"no truck has room or time left for {', '.join(unmet)}: forbid another container, or add a truck")
     about = verdict.Wished(wishes=_asked(wishes))
-    made = {"how": "search", "about": about.model_dump(mode="json")}
-    return Wished(planned(ground, after, about), price(ground, before, after, wishes), made)
+    made = {"how": "search", "about": about.model_dump(mode="json"), "known": tours_json(tours)}
+    return Wished(planned(ground, after, about, stayed=stayed.change), price(ground, before, after, wishes), made)
 
 
 def _sensible(wishes: Sequence[Wish], trucks: set[str], plan: CollectionPlan) -> None:

@@ -41,6 +41,7 @@ from storage.outbox import mark_sent, unsent_messages
 from storage.plan_days import disrupted_days, disrupted_spans, mark_disrupted, save_wish, wishes_of, withdraw_wish
 from storage.plans import (
     answer_plan_request,
+    latest_plan,
     newest_plan_date,
     plan_inputs,
     plan_of,
@@ -194,6 +195,18 @@ async def test_a_new_plan_of_a_day_is_a_new_revision_and_the_newest_counts(stora
     assert (first.seed, newest.seed) == (1, 2)
     assert await plan_of(storage, DAY, "*", "textile") is None
     assert await storage.fetchval("SELECT count(*) FROM decision_input") == len(INPUTS), "each content is stored once"
+
+
+async def test_the_latest_plan_with_a_tour_of_some_days_is_found(storage: asyncpg.Connection) -> None:
+    days = [DAY + timedelta(days=number) for number in range(4)]
+    for day, seed in ((days[0], 1), (days[1], 2), (days[1], 3)):
+        await save_plan(storage, _plan(day=day, seed=seed), {})
+    await save_plan(storage, _plan(day=days[2]).model_copy(update={"routes": ()}), {})
+    found = await latest_plan(storage, "*", "glass", days[0], days[3])
+    assert found is not None
+    assert (found.plan_date, found.revision, found.seed) == (days[1], 2, 3)
+    assert await latest_plan(storage, "*", "glass", days[2], days[3]) is None
+    assert await latest_plan(storage, "*", "paper", days[0], days[3]) is None
 
 
 async def test_plans_saved_at_the_same_time_get_different_revisions(

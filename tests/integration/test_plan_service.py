@@ -73,7 +73,7 @@ async def store_forecasts(pool: asyncpg.Pool, but: int = 0) -> None:
 
 def service_at(pool: asyncpg.Pool, now: datetime) -> PlanService:
     clock = ManualClock(now)
-    planner = Planner(pool, PlanSettings(plan_iterations=30), CitySettings(), clock)
+    planner = Planner(pool, PlanSettings(plan_iterations=30, plan_workers=1), CitySettings(), clock)
     return PlanService(ServiceContext("plan", asyncio.Event(), clock), pool, planner)
 
 
@@ -118,7 +118,9 @@ async def test_todays_plan_is_renewed_in_the_early_morning(pool: asyncpg.Pool) -
     assert await at_four.make_missing() == len(FRACTIONS)
     assert await at_four.make_missing() == 0
     async with pool.acquire() as connection:
-        assert {plan.revision for plan in await plans_of(connection, MONDAY)} == {2}
+        renewed = await plans_of(connection, MONDAY)
+    assert {plan.revision for plan in renewed} == {2}
+    assert any("stay with their truck" in plan.verdict for plan in renewed), "the draft was not stayed near to"
 
 
 async def test_request_is_answered_with_its_revision_or_a_sentence(pool: asyncpg.Pool) -> None:
