@@ -5,6 +5,7 @@ Shadow plans are made every day and never handed out. They live in a world of th
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Annotated, Literal
 
@@ -42,7 +43,8 @@ class DistrictDay(DomainType):
     scored_at: UtcDatetime
 
 
-class ShadowVisit(DomainType):
+@dataclass(frozen=True, slots=True)
+class ShadowVisit:
     """A container on a day in shadow mode: when the shadow plan's truck would have come, None when it would not."""
 
     plan_date: date

@@ -303,6 +303,7 @@ class PlanService:
         self._context = context
         self._pool = pool
         self._planner = planner
+        self._scoring: asyncio.Task[int] | None = None
         self._log = logs.get_logger()
         self._said = ""
 
@@ -313,8 +314,8 @@ class PlanService:
                 await self.answer_requests()
                 await self.make_missing()
                 await self._planner.shadow.make_missing()
-                await self._planner.shadow.score_missing()
                 await self.alert_on_missing_draft()
+                self.score_beside()
                 self._said = ""
             except TransientError as error:
                 self._say("plan_postponed", str(error))
@@ -322,6 +323,18 @@ class PlanService:
                 self._say("plan_impossible", str(error))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._context.stop.wait(), self._planner.settings.plan_poll_seconds)
+        if self._scoring is not None:
+            self._scoring.cancel()
+            await asyncio.gather(self._scoring, return_exceptions=True)
+
+    def score_beside(self) -> None:
+        """Scores past days beside the other work, so that no request waits for it. Raises what went wrong in the last scoring; the next
+        has begun then."""
+        if self._scoring is not None and not self._scoring.done():
+            return
+        finished, self._scoring = self._scoring, asyncio.create_task(self._planner.shadow.score_missing())
+        if finished is not None:
+            finished.result()
 
     async def make_missing(self) -> int:
         """Makes the plans that the schedule wants, as many fractions at a time as are searched side by side, so that a stop is soon;

@@ -38,7 +38,8 @@ from storage.shadow import newest_scoring, replace_shadow_visits, save_district_
 
 SCORED_DAYS = 3
 """A day is scored again for so many days, with the readings that came late."""
-REACH_DAYS = 400
+REACH_DAYS = 120
+"""A container that the shadow plans leave standing for so long begins anew from its real level."""
 CONTEXT = timedelta(days=28)
 """Readings before the time of interest, from which inflow and usual levels after emptying are read."""
 CHUNK = 100
@@ -163,34 +164,41 @@ class Shadow:
             disrupted = await disrupted_days(connection)
         count = 0
         if newest is None or newest < due:
-            for ago in range(SCORED_DAYS, 0, -1):
-                day = today - timedelta(days=ago)
-                count += len(await self.score(day)) if day not in disrupted else 0
+            days = [today - timedelta(days=ago) for ago in range(SCORED_DAYS, 0, -1)]
+            count = len(await self.score([day for day in days if day not in disrupted]))
         self._scored_on = today
         return count
 
-    async def score(self, day: date) -> list[DistrictDay]:
-        """Scores one past day and stores it."""
+    async def score(self, days: Sequence[date]) -> list[DistrictDay]:
+        """Scores past days, in order, and stores what they came to. Reads each container once for all of them."""
+        if not days:
+            return []
         now = self._clock.now()
         async with self._pool.acquire() as connection:
             containers = await things(connection, "container")
-            past = await self._past_day(connection, day, containers)
-        scores = []
+            visits = await shadow_visits(connection, days[0] - timedelta(days=REACH_DAYS), days[-1])
+            past = [await self._past_day(connection, day, containers, visits) for day in days]
+        scores: list[DistrictDay] = []
         for district in sorted({item.district for item in containers if item.district}):
             own = [item.thing_id for item in containers if item.district == district]
             histories: dict[str, History] = {}
             for start in range(0, len(own), CHUNK):
-                begin = moment(day, 0, self._zone)
-                found = await self._histories(own[start : start + CHUNK], past.visits, now, begin)
+                begin = moment(days[0], 0, self._zone)
+                found = await self._histories(own[start : start + CHUNK], past[0].visits, now, begin)
                 histories |= {item.container_id: item for item in found}
-            scores.append(await asyncio.to_thread(score_district, past, district, histories, now))
+            scores += [await asyncio.to_thread(score_district, item, district, histories, now) for item in past]
         async with self._pool.acquire() as connection:
             await save_district_days(connection, scores)
-        if scores:
-            self._log.info("day_scored", plan_date=day.isoformat(), districts=len(scores))
+        self._log.info("days_scored", days=[day.isoformat() for day in days], districts=len(scores) // len(days))
         return scores
 
-    async def _past_day(self, connection: asyncpg.Connection, day: date, containers: Sequence[Thing]) -> PastDay:
+    async def _past_day(
+        self,
+        connection: asyncpg.Connection,
+        day: date,
+        containers: Sequence[Thing],
+        visits: Mapping[str, Sequence[ShadowVisit]],
+    ) -> PastDay:
         settings = self._settings
         limit = moment_of(day, settings.plan_release_by, self._zone)
         given = handout(await state_changes(connection, day), self._clock.now(), limit, day, shadow=settings.plan_shadow)
@@ -201,7 +209,6 @@ class Shadow:
         held = {item.district for plan in plans for item in plan.held}
         districts = {item.district for item in containers}
         driven_by: dict[str, DrivenBy] = {name: "plan" if by_plan and name not in held else "fixed_schedule" for name in districts}
-        visits = await shadow_visits(connection, day - timedelta(days=REACH_DAYS), day)
         shadow = await self._shadow_of(connection, day, drives)
         return PastDay(
             day=day,
@@ -211,7 +218,7 @@ class Shadow:
             driven_by=driven_by,
             shadow=None if shadow is None else [route for plan in shadow if plan.plan_date == day for route in plan.routes],
             shadow_districts=frozenset(name for plan in shadow or () for name in plan.shadow_districts),
-            visits=visits,
+            visits={name: [item for item in items if item.plan_date <= day] for name, items in visits.items()},
         )
 
     async def _shadow_of(self, connection: asyncpg.Connection, day: date, drives: bool) -> list[CollectionPlan] | None:

@@ -287,8 +287,8 @@ def shadow(
         async with opened() as (connection, planner):
             today = planner.clock.now().astimezone(planner.zone).date()
             first = today - timedelta(days=days)
-            for ago in range(days, 0, -1) if score else ():
-                await planner.shadow.score(today - timedelta(days=ago))
+            if score:
+                await planner.shadow.score([today - timedelta(days=ago) for ago in range(days, 0, -1)])
             found = compared(await district_days(connection, first, today - timedelta(days=1)))
         if as_json:
             print(orjson.dumps([item.model_dump(mode="json") for item in found], option=orjson.OPT_INDENT_2).decode())

@@ -17,6 +17,8 @@ from models.domain.registry import FixedCollection
 from models.domain.shadow import DayFigures, DistrictDay
 from models.sensor_kinds.container_fill import CONTAINER_FILL
 from processors.plan.reproduction import decided, made_again
+from processors.plan.service import PlanService
+from runtime.service import ServiceContext
 from runtime.settings import DatabaseSettings
 from stadspuls.command import app
 from storage.forecasts import replace_current_forecasts
@@ -291,3 +293,25 @@ async def test_the_command_compares_weeks_of_shadow_plans_with_the_fixed_routes(
     assert "252.0" in distance
     assert "not proven" not in distance
     assert "not proven" in overflow
+
+
+async def test_the_service_scores_days_beside_its_other_work(planners_day: Day) -> None:
+    day = planners_day
+    await live_two_weeks(day)
+    stop = asyncio.Event()
+    service = PlanService(ServiceContext("plan", stop, day.clock), day.pool, day.planner)
+    running = asyncio.create_task(service.run())
+    async with asyncio.timeout(60):
+        while True:
+            async with day.pool.acquire() as connection:
+                scores = await district_days(connection, MONDAY - timedelta(days=3), MONDAY)
+            if scores:
+                break
+            await asyncio.sleep(0.1)
+    stop.set()
+    await asyncio.wait_for(running, 10)
+    assert {item.plan_date for item in scores} == {MONDAY - timedelta(days=ago) for ago in (1, 2, 3)}
+    assert all(item.shadow is None and item.driven_by == "fixed_schedule" for item in scores)
+    friday = [item for item in scores if item.plan_date == MONDAY - timedelta(days=3)]
+    assert all(item.driven.distance_m is None for item in friday), "there was no plan, so that no tour is known"
+    assert sum(item.driven.emptyings for item in friday) > 0

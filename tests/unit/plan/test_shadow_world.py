@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -162,7 +163,7 @@ def lived(seed: int, days: int = 28) -> tuple[TwoWorlds, np.ndarray, np.ndarray]
     read = np.clip(np.array(real) + random.normal(0, 0.01, len(times)), 0, 1)
     collected = [day for day in range(days) if (day + offset) % 5 == 0]
     seen = [
-        item.model_copy(update={"collected_at": item.collected_at and item.collected_at + timedelta(hours=1)})
+        replace(item, collected_at=item.collected_at and item.collected_at + timedelta(hours=1))
         for item in visits(range(days), collected)
     ]
     return two_worlds(History("c-1", "residual", times, read), seen, ZONE), np.array(shadow), times
