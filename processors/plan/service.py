@@ -30,7 +30,7 @@ from processors.plan.inputs import City, CityReader, kept_inputs
 from processors.plan.planner import FractionDay, Planned
 from processors.plan.replanning import concerns, refuse_unknown, renewed_plan
 from processors.plan.shadowing import Shadow
-from processors.plan.tours import Tour, tours_of
+from processors.plan.tours import KNOWN_DAYS, Tour, tours_of
 from processors.plan.wishing import Wished, wished_plan
 from processors.routing.osrm import ServerAway
 from processors.routing.roads import RoadProfile
@@ -56,8 +56,6 @@ from storage.plans import (
     save_plan,
 )
 
-KNOWN_DAYS = 14
-"""A plan that is older than this is not stayed near to."""
 Item = TypeVar("Item")
 
 

@@ -26,13 +26,14 @@ from processors.plan.day_scoring import PastDay, score_district
 from processors.plan.inputs import City, CityReader, kept_inputs
 from processors.plan.planner import FractionDay, Planned, plan_fraction
 from processors.plan.shadow_world import RESTART_DAYS, newest_run, shadow_level, two_worlds
+from processors.plan.tours import KNOWN_DAYS, Tour, tours_of
 from processors.routing.roads import RoadProfile
 from runtime import logs
 from runtime.clock import Clock
 from runtime.settings import PlanSettings
 from storage.fill_histories import fill_histories
 from storage.plan_days import disrupted_days, handed_out_plans, state_changes
-from storage.plans import plans_of, save_plan, shadow_plans_of
+from storage.plans import latest_plan, plans_of, save_plan, shadow_plans_of
 from storage.registry import things
 from storage.shadow import newest_scoring, replace_shadow_visits, save_district_days, shadow_visits
 
@@ -98,10 +99,18 @@ class Shadow:
         inputs = replace(city.inputs, forecasts=forecasts, wishes=(), standings=())
         days = fraction_days(inputs, today, self._settings, self._zone, now)
         wanted = [item for item in days if item.fraction in fractions]
-        for day in wanted:
+        for item in wanted:
+            day = replace(item, known=await self._known(item))
             planned = await asyncio.to_thread(plan_fraction, day, city.roads, RoadProfile(), self._settings, self._zone, now)
             await self._store(planned, replace(city, inputs=inputs), day, districts, now)
         return len(wanted)
+
+    async def _known(self, day: FractionDay) -> tuple[Tour, ...]:
+        """The tours of the last shadow plan, which this one stays near to, as plans do."""
+        plan_date = day.when.plan_date
+        async with self._pool.acquire() as connection:
+            plan = await latest_plan(connection, SHADOW, day.fraction, plan_date - timedelta(days=KNOWN_DAYS), plan_date)
+        return () if plan is None else tuple(tours_of(plan))
 
     async def _store(self, planned: Planned, city: City, day: FractionDay, districts: frozenset[str], now: datetime) -> None:
         plan = planned.plan.model_copy(update={"district": SHADOW, "shadow_districts": tuple(sorted(districts))})

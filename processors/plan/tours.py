@@ -14,6 +14,10 @@ Tour = tuple[str, tuple[str, ...]]
 """A truck and the nodes of its stops and disposal sites, in order."""
 
 
+KNOWN_DAYS = 14
+"""A plan that is older than this is not stayed near to."""
+
+
 def tours_of(plan: CollectionPlan) -> list[Tour]:
     """The tours of a stored plan."""
     return [
