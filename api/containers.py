@@ -120,7 +120,7 @@ async def forecast(
         raise HTTPException(400, "collectedAt needs a zone, as in 2026-03-01T10:00:00+01:00.")
     collections = sorted(moment for moment in (*given, *planned) if moment > stored.cutoff)
     levels = level_quantiles(stored, collections)
-    start = ForecastPoint(at=stored.cutoff, levels=[min(1.0, max(0.0, stored.level_at_cutoff))] * len(stored.quantiles))
+    start = ForecastPoint(at=stored.cutoff, levels=level_quantiles(stored, at=[stored.cutoff]).levels[:, 0].tolist())
     points = [
         ForecastPoint(at=moment, levels=[float(value) for value in levels.levels[:, index]])
         for index, moment in enumerate(levels.at)
@@ -145,8 +145,10 @@ async def forecast(
 
 
 class ForecastExplanation(BaseModel):
-    """What a forecast rests on. Rates are fractions of the capacity per day, `weekday_rates` begin with Monday, `members` are weights;
-    `model_grade` says what made it: full, partial (a member was missing), stale (not fitted for long) or fallback (its own past alone)."""
+    """What a forecast rests on. Rates are fractions of the capacity per day, `weekday_rates` begin with Monday, `members` are weights,
+    `doubts` what is wrong with the data, `level_sd` how unsure that makes the level; where deposits are counted, how many since the
+    emptying and at how many litres. `model_grade` says what made it: full, partial (a member was missing), stale (not fitted for long) or
+    fallback (its own past alone)."""
 
     container_id: str
     sentence: str
@@ -158,6 +160,10 @@ class ForecastExplanation(BaseModel):
     weekday_rates: list[float]
     emptied_at: datetime | None
     suspect_share: float | None
+    doubts: list[str]
+    level_sd: float
+    deposits_since_emptying: int | None
+    litres_per_deposit: float | None
     planned_collection: datetime | None
     data_grade: str
     forecaster: str
@@ -187,6 +193,10 @@ async def explanation(backend: BackendOf, container_id: str) -> ForecastExplanat
         weekday_rates=list(found.weekday_rates) if found else [],
         emptied_at=found.emptied_at if found else None,
         suspect_share=found.suspect_share if found else None,
+        doubts=list(found.doubts) if found else [],
+        level_sd=stored.level_sd,
+        deposits_since_emptying=found.deposits_since_emptying if found else None,
+        litres_per_deposit=found.litres_per_deposit if found else None,
         planned_collection=coming[0] if coming else None,
         data_grade=stored.data_grade,
         forecaster=stored.forecaster,

@@ -36,6 +36,9 @@ class CitySettings(Settings):
 
     city_name: str = Field("Almere", description="Name of the city, shown on every page")
     city_timezone: str = Field("Europe/Amsterdam", description="Time zone in which days and plans are counted")
+    city_holidays: str = Field(
+        "NL", description="Whose public holidays count as Sundays: a country like NL, a part of one like AU-VIC, or none"
+    )
     city_clock_file: Path | None = Field(None, description="File that says a simulated city's time; unset for a real city")
 
     @property

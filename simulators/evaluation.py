@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from models.fill_forecast.emptyings import Emptyings, detect_emptyings
-from models.fill_forecast.history import History
+from models.fill_forecast.history import History, Series
 from models.fill_forecast.suspects import suspect_readings
 from simulators.batch import Bools, Floats
 from simulators.faults import ClockErrors, CoveredLens, FalseFull, Spikes, Stuck, Tilt
@@ -73,9 +73,19 @@ class EmptyingScore:
         return EmptyingScore(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
 
 
-def history_of_series(series: FillSeries) -> History:
-    """The series as forecasters see it; nobody reported the collections."""
-    return History(series.container_id, series.fraction, series.times, series.levels, series.known)
+def history_of_series(series: FillSeries, *, counted: bool = False) -> History:
+    """The series as forecasters see it; nobody reported the collections. `counted`: the deposits, too."""
+    told = ~np.isnan(series.deposits)
+    deposits = Series(series.times[told], series.deposits[told], series.known[told]) if counted and bool(told.any()) else None
+    return History(
+        series.container_id,
+        series.fraction,
+        series.times,
+        series.levels,
+        series.known,
+        deposits=deposits,
+        capacity_l=series.capacity_l,
+    )
 
 
 def score_emptyings(series: FillSeries) -> EmptyingScore:

@@ -31,8 +31,9 @@ ENDS = datetime(2026, 9, 28, tzinfo=UTC)
 @dataclass(frozen=True, slots=True, eq=False)
 class FillSeries:
     """One container. `times` rise strictly (seconds since 1970, as stored), `levels` are what its readings say, `truth` what was so,
-    `faults` the bits of `simulators.faults`, `known` when each reading arrived. `emptyings` are all true ones, in order. `course` is
-    the true level at every moment, read or not."""
+    `faults` the bits of `simulators.faults`, `known` when each reading arrived, `deposits` what each counts since the one before (as devices that
+    report it do), `capacity_l` what the container holds. `emptyings` are all true ones, in order. `course` is the true level at every moment,
+    read or not."""
 
     container_id: str
     fraction: str
@@ -41,6 +42,8 @@ class FillSeries:
     truth: Floats
     faults: Ints
     known: Floats
+    deposits: Floats
+    capacity_l: float
     emptyings: tuple[TrueEmptying, ...]
     course: TrueCourse
 
@@ -93,6 +96,8 @@ def simulate_fill(
                 truth=stored.truth[rows],
                 faults=stored.fault[rows],
                 known=stored.send_at_us[rows] / 1e6,
+                deposits=stored.values["deposit_count"][rows],
+                capacity_l=float(container.thing.capacity_l or 0),
                 emptyings=tuple(
                     item
                     for item in simulator.emptyings

@@ -19,6 +19,8 @@ _COLUMNS = (
     "cutoff",
     "known_at",
     "level_at_cutoff",
+    "level_sd",
+    "errors_shared",
     "level_observed_at",
     "level_after_emptying",
     "data_grade",

@@ -3,6 +3,8 @@ an overlay of given collections on it, computed where it is needed."""
 
 from __future__ import annotations
 
+from datetime import date
+
 from models.domain.reading import UtcDatetime
 from models.domain.registry import DomainType
 
@@ -11,7 +13,9 @@ FULL_MODEL, PARTIAL, STALE_MODEL, FALLBACK = "full", "partial", "stale", "fallba
 
 class ForecastEvidence(DomainType):
     """What a forecast rests on, as data. Rates are fractions of the capacity per day; `weekday_rates` begin with Monday (UTC days);
-    `members` are the mean weights of what was averaged."""
+    `members` are the mean weights of what was averaged, `doubts` sentences on what is wrong with the data. Where deposits had a say:
+    how many since the last emptying (or since counting began), and the litres of one. `level_is_read`: by a sensor, in the last weeks.
+    `holidays` are public holidays of the week to come, which are taken for Sundays."""
 
     last_good_level: float
     last_good_at: UtcDatetime
@@ -22,6 +26,11 @@ class ForecastEvidence(DomainType):
     suspect_share: float
     days_of_data: float
     members: dict[str, float]
+    doubts: tuple[str, ...] = ()
+    deposits_since_emptying: int | None = None
+    litres_per_deposit: float | None = None
+    level_is_read: bool = True
+    holidays: tuple[date, ...] = ()
 
 
 class Uncalibrated(DomainType):
@@ -39,6 +48,8 @@ class InflowForecast(DomainType):
     Rows do not cross and do not fall with time. `level_at_cutoff` is the robust level then, `level_observed_at` when it was
     last read. `data_grade` is "good", "doubtful" or "stale"; `basis` is one sentence on what the forecast rests on.
     `level_error[q]` is what to add to `level_at_cutoff` for its own quantile (empty: taken as exact): a sensor sees a heap, not the mean.
+    `level_sd` is how unsure that level is beyond a sensor in order (standard deviation), `errors_shared` whether it errs the way the inflow does
+    (both from the same litres per deposit).
     `level_after_emptying` is what collections of this container usually leave behind. `model_grade` says by what it was made: "full"
     (the served model with all its members), "partial" (a member was missing), "stale" (the served model has not been fitted for
     long) or "fallback" (the container's own past alone, because no model could serve). `uncalibrated` is there where the spread was
@@ -59,6 +70,8 @@ class InflowForecast(DomainType):
     basis: str
     level_after_emptying: float = 0.0
     model_grade: str = FALLBACK
+    level_sd: float = 0.0
+    errors_shared: bool = False
     evidence: ForecastEvidence | None = None
     level_error: tuple[float, ...] = ()
     uncalibrated: Uncalibrated | None = None

@@ -11,6 +11,7 @@ import io
 import json
 import pickle
 import zipfile
+from dataclasses import asdict
 
 import numpy as np
 import sklearn
@@ -18,6 +19,7 @@ from pydantic import ValidationError
 
 from models.domain.failures import UserError
 from models.domain.forecast_model import ModelDescription
+from models.fill_forecast.deposit_volume import VolumePrior
 from models.fill_forecast.empirical import FittedEmpiricalInflow
 from models.fill_forecast.inflow_cases import FEATURES
 from models.fill_forecast.inflow_model import Regressors
@@ -52,6 +54,7 @@ def pack(model: ServedInflow) -> bytes:
         "pools": {fraction: values.tolist() for fraction, values in model.own_past.pools.items()},
         "level_errors": model.own_past.level_errors,
         "factors": model.own_past.factors,
+        "volumes": {name: asdict(prior) for name, prior in model.own_past.volumes.items()},
     }
     parts = {
         _DESCRIPTION: json.dumps(model.description.model_dump(mode="json"), indent=1, sort_keys=True).encode(),
@@ -105,6 +108,7 @@ def unpack(content: bytes, *, expected_sha256: str, version: str = "") -> Served
         {fraction: np.array(values) for fraction, values in kept["pools"].items()},
         {fraction: tuple(values) for fraction, values in kept["level_errors"].items()},
         {name: (low, high) for name, (low, high) in kept["factors"].items()},
+        {name: VolumePrior(**values) for name, values in kept.get("volumes", {}).items()},  # none before deposits were looked at
     )
     regressors = _unpickled(_part(content, _ESTIMATORS), name)
     if regressors and len(regressors) != len(description.quantiles):

@@ -7,19 +7,22 @@ container is given the distribution of its fraction, and until the fourth week a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from models.domain.forecast import InflowForecast
+from models.fill_forecast.deposit_volume import SINGLE_SPREAD, DepositVolume, VolumePrior, fraction_priors
 from models.fill_forecast.explain import STALE, basis_sentence, data_grade
 from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES, in_order
+from models.fill_forecast.fusion import fused
 from models.fill_forecast.history import DAY, HOUR, FloatArray, History, IntArray, moment
 from models.fill_forecast.inflow import InflowCurve, hourly, inflow_curve
 from models.fill_forecast.recalibration import factors_of, recalibrated
 from models.fill_forecast.resolving import hindsight, level_errors, resolved
-from models.fill_forecast.week_profile import usual_inflow, week_profile
+from models.fill_forecast.week_profile import hour_of_week, usual_inflow, week_profile
+from models.fill_forecast.widening import normal_quantiles, widened
 
 VERSION = "2"
 WINDOW_DAYS = 60
@@ -46,8 +49,11 @@ class EmpiricalInflow:
 
     def fit(self, histories: Sequence[History], *, cutoff: float, known_at: float) -> FittedEmpiricalInflow:
         pools: dict[str, list[FloatArray]] = {}
+        volumes: list[tuple[str, DepositVolume, float | None]] = []
         for history in histories:
-            seen = history.seen(cutoff, known_at)
+            seen = fused(history.seen(cutoff, known_at))
+            if seen.fused is not None:
+                volumes.append((history.fraction, seen.fused.volume, history.capacity_l))
             if len(seen.times) < 2 or seen.times[-1] - seen.times[0] < _FIRST_WEEK_DAYS * DAY:
                 continue
             hours, values = hourly(inflow_curve(seen), days=WINDOW_DAYS, end=cutoff)
@@ -55,18 +61,27 @@ class EmpiricalInflow:
             windows = _windows(values, starts, np.array(HORIZON_HOURS))
             pools.setdefault(history.fraction, []).append(windows)
             pools.setdefault("*", []).append(windows)
-        bare = FittedEmpiricalInflow({fraction: _pool_quantiles(windows) for fraction, windows in pools.items()})
+        quantiles = {fraction: _pool_quantiles(windows) for fraction, windows in pools.items()}
+        bare = FittedEmpiricalInflow(quantiles, volumes=fraction_priors(volumes) if volumes else {})
         return _calibrated(bare, [history.seen(cutoff, known_at) for history in histories], cutoff, known_at)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedEmpiricalInflow:
-    """`pools[fraction]` holds inflow quantiles of the fraction at `_POOL_LEVELS` × `HORIZON_HOURS`; "*" is all fractions. `level_errors[fraction]`
-    is the error of the level at the cutoff at `QUANTILES`, `factors` the spread that forecasts of the last weeks would have needed."""
+    """`pools[fraction]` holds inflow quantiles of the fraction at `_POOL_LEVELS` × `HORIZON_HOURS`, `volumes[fraction]` what is known of its
+    deposits; "*" is all fractions. `level_errors[fraction]` is the error of the level at the cutoff at `QUANTILES`, `factors` the spread that
+    forecasts of the last weeks would have needed."""
 
     pools: dict[str, FloatArray]
     level_errors: dict[str, tuple[float, ...]] = field(default_factory=dict)
     factors: dict[str, tuple[float, float]] = field(default_factory=dict)
+    volumes: Mapping[str, VolumePrior] = field(default_factory=dict)
+
+    def told_of(self, history: History) -> History:
+        """The history with what its fraction has taught about deposits."""
+        if history.deposits is None or not self.volumes:
+            return history
+        return replace(history, volume=self.volumes.get(history.fraction, self.volumes["*"]))
 
     def forecast(
         self,
@@ -78,7 +93,7 @@ class FittedEmpiricalInflow:
         quantiles: tuple[float, ...] = QUANTILES,
     ) -> InflowForecast | None:
         """See `FittedForecaster`."""
-        seen = history.seen(cutoff, known_at)
+        seen = fused(self.told_of(history).seen(cutoff, known_at))
         if not len(seen.times):
             return None
         curve = inflow_curve(seen)
@@ -88,10 +103,11 @@ class FittedEmpiricalInflow:
         # in the width of every horizon.
         spans = np.concatenate([[gap_hours], gap_hours + np.array(horizon_hours, dtype=float)])
         days = (start - float(seen.times[0])) / DAY
-        inflow = self._inflow(curve, history.fraction, days, start, spans, quantiles, cutoff)
+        inflow = self._inflow(curve, history.fraction, days, start, spans, quantiles, cutoff, history.holidays)
         unseen = float(np.interp(0.5, quantiles, inflow[:, 0]))
         grade = data_grade(curve, cutoff)
-        error = self.level_errors.get(history.fraction)
+        by_deposits_alone = curve.fusion is not None and not curve.fusion.level_is_read
+        error = None if by_deposits_alone else self.level_errors.get(history.fraction)
         made = InflowForecast(
             container_id=history.container_id,
             forecaster=EmpiricalInflow.name,
@@ -99,6 +115,8 @@ class FittedEmpiricalInflow:
             cutoff=moment(cutoff),
             known_at=moment(known_at),
             level_at_cutoff=min(1.0, curve.level_at_end() + unseen),
+            level_sd=curve.level_sd,
+            errors_shared=by_deposits_alone,
             level_observed_at=moment(start),
             quantiles=quantiles,
             horizon_hours=horizon_hours,
@@ -108,7 +126,7 @@ class FittedEmpiricalInflow:
             level_after_emptying=curve.residual,
             level_error=tuple(np.interp(quantiles, QUANTILES, error).tolist()) if error else (),
         )
-        if days < _FIRST_WEEK_DAYS or grade == STALE:
+        if days < _FIRST_WEEK_DAYS or grade == STALE or by_deposits_alone:
             return made
         return recalibrated(made, history.fraction, self.factors).model_copy(update={"uncalibrated": None})
 
@@ -121,12 +139,14 @@ class FittedEmpiricalInflow:
         spans: FloatArray,
         quantiles: tuple[float, ...],
         cutoff: float,
+        holidays: IntArray,
     ) -> FloatArray:
         """Quantiles [quantile, span] of what flows in within `spans` hours from `start`."""
         pooled = self.pooled(fraction, spans, quantiles)
         if days < _FIRST_WEEK_DAYS:
             return pooled
-        own = _own_quantiles(curve, start, spans, quantiles, cutoff)
+        own = _own_quantiles(curve, start, spans, quantiles, cutoff, holidays)
+        own = _as_uncertain_as_deposits(own, curve, quantiles)
         # Horizons longer than what the container has shown: its fraction's shape at its own rate.
         middle = np.interp(0.5, quantiles, pooled[:, -1])
         scale = np.clip(curve.rate_per_day * spans[-1] / 24 / middle, 0.1, 10.0) if middle > 0 else 1.0
@@ -171,7 +191,22 @@ def _calibrated(bare: FittedEmpiricalInflow, seen: Sequence[History], cutoff: fl
     return replace(bare, level_errors=errors, factors=factors_of(resolved(told, known_until=cutoff)))
 
 
-def _own_quantiles(curve: InflowCurve, start: float, spans: FloatArray, quantiles: tuple[float, ...], cutoff: float) -> FloatArray:
+def _as_uncertain_as_deposits(own: FloatArray, curve: InflowCurve, quantiles: tuple[float, ...]) -> FloatArray:
+    """Quantiles [quantile, span] of counted deposits times their mean volume as quantiles of what flows in: each deposit has a volume of its
+    own, and their mean is not known for sure. Where a level is read, that is in the windows already."""
+    if curve.fusion is None or curve.fusion.level_is_read:
+        return own
+    volume = curve.fusion.volume
+    middle = np.array([np.interp(0.5, quantiles, column) for column in own.T])
+    flowed = np.maximum(0.0, middle)
+    single = flowed * volume.share * SINGLE_SPREAD**2
+    variance = single + (flowed / volume.share) ** 2 * (volume.sd**2 + volume.filling_sd**2)
+    return widened(own, middle, np.outer(normal_quantiles(quantiles), np.sqrt(variance)))
+
+
+def _own_quantiles(
+    curve: InflowCurve, start: float, spans: FloatArray, quantiles: tuple[float, ...], cutoff: float, holidays: IntArray
+) -> FloatArray:
     """The same from the container's own windows; NaN for spans that it has too few windows of."""
     hours, values = hourly(curve, days=WINDOW_DAYS, end=cutoff)
     whole = np.ceil(spans).astype(np.int64)
@@ -180,7 +215,7 @@ def _own_quantiles(curve: InflowCurve, start: float, spans: FloatArray, quantile
     first_hour = int(start // HOUR)
     same_hour = np.flatnonzero((hours.astype(np.int64) - first_hour) % 24 == 0)
     starts = same_hour if len(same_hour) >= _ENOUGH_STARTS else np.arange(len(hours))
-    windows = _towards_this_window(_windows(values, starts, whole), hours, values, starts, whole, first_hour)
+    windows = _towards_this_window(_windows(values, starts, whole), hours, values, starts, whole, first_hour, holidays)
     enough = np.sum(~np.isnan(windows), axis=0) >= 5
     result = np.full((len(quantiles), len(spans)), np.nan)
     if bool(enough.any()):
@@ -210,18 +245,24 @@ def _windows(values: FloatArray, starts: IntArray, whole_hours: IntArray) -> Flo
 
 
 def _towards_this_window(
-    windows: FloatArray, hours: FloatArray, values: FloatArray, starts: IntArray, whole: IntArray, first_hour: int
+    windows: FloatArray,
+    hours: FloatArray,
+    values: FloatArray,
+    starts: IntArray,
+    whole: IntArray,
+    first_hour: int,
+    holidays: IntArray,
 ) -> FloatArray:
     """Windows [start, span] moved from what was to be expected of them when they began to what is to be expected now, by the hours of the week
     and the rate as it has lately been. So their spread holds what such an expectation misses, a drifting rate too; it grows with the square
     root of what is expected, as that of counted deposits does."""
-    profile = week_profile(hours, values)
+    profile = week_profile(hours, values, holidays)
     if profile is None:
         return windows
-    of_week = hours.astype(np.int64)
-    pace = _pace(values, profile[of_week % 168])
-    expected = usual_inflow(profile, of_week[starts][:, None], whole[None, :]) * pace[starts][:, None]
-    wanted = usual_inflow(profile, np.array([[first_hour]]), whole[None, :]) * pace[-1]
+    whole_hours = hours.astype(np.int64)
+    pace = _pace(values, profile[hour_of_week(whole_hours, holidays)])
+    expected = usual_inflow(profile, whole_hours[starts][:, None], whole[None, :], holidays) * pace[starts][:, None]
+    wanted = usual_inflow(profile, np.array([[first_hour]]), whole[None, :], holidays) * pace[-1]
     ratio = np.divide(wanted, expected, out=np.ones_like(expected), where=expected > 0)
     moved: FloatArray = wanted + (windows - expected) * np.sqrt(np.clip(ratio, 0.1, 10.0))
     return moved

@@ -32,6 +32,9 @@ class Emptyings:
     def __len__(self) -> int:
         return len(self.last_before)
 
+    def of(self, chosen: BoolArray) -> Emptyings:
+        return Emptyings(*(getattr(self, name)[chosen] for name in Emptyings.__dataclass_fields__))
+
 
 def detect_emptyings(times: FloatArray, levels: FloatArray, reported: FloatArray | None = None) -> Emptyings:
     """Emptyings in readings that are free of suspects. `reported` are collections that trucks reported: one that falls between

@@ -6,23 +6,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 import numpy as np
 
 from models.domain.forecast import FALLBACK, FULL_MODEL, STALE_MODEL, ForecastEvidence, InflowForecast
-from models.fill_forecast.history import DAY, HOUR, FloatArray, History, moment
+from models.fill_forecast.deposit_volume import USUAL_CAPACITY_L
+from models.fill_forecast.explain import doubts_at
+from models.fill_forecast.fusion import fused
+from models.fill_forecast.history import DAY, HOUR, FloatArray, History, IntArray, moment
 from models.fill_forecast.inflow import InflowCurve, hourly, inflow_curve
+from models.fill_forecast.week_profile import hour_of_week
 
 _NOW_DAYS = 7.0
 _USUAL_DAYS = 90.0
 _WEEKDAY_DAYS = 56.0
 _NOTABLE = 0.15
+_HOLIDAYS_AHEAD = 7
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def evidence_of(seen: History, cutoff: float) -> ForecastEvidence:
     """Of a history with at least one reading, cut at what is seen at the cutoff. `members` stays empty: the forecaster fills it."""
+    seen = fused(seen)
     curve = inflow_curve(seen)
     hours, values = hourly(curve, days=_USUAL_DAYS, end=cutoff)
     daily = np.diff(values[::-1][::24][::-1])
@@ -35,12 +42,32 @@ def evidence_of(seen: History, cutoff: float) -> ForecastEvidence:
         last_good_at=moment(float(curve.times[-1])),
         rate_now_per_day=_rate(curve, recent, usual),
         rate_usual_per_day=usual,
-        weekday_rates=tuple(_weekday_rates(hours, values, cutoff, usual).tolist()),
+        weekday_rates=tuple(_weekday_rates(hours, values, cutoff, usual, seen.holidays).tolist()),
         emptied_at=moment(float(curve.times[curve.emptyings.first_after[-1]])) if len(curve.emptyings) else None,
         suspect_share=float(curve.suspects[lately].mean()) if bool(lately.any()) else 0.0,
         days_of_data=float((curve.times[-1] - seen.times[0]) / DAY),
         members={},
+        doubts=doubts_at(curve, cutoff),
+        holidays=_coming(seen.holidays, cutoff),
+        **_deposits(seen),
     )
+
+
+def _coming(holidays: IntArray, cutoff: float) -> tuple[date, ...]:
+    today = int(cutoff // DAY)
+    return tuple(moment(day * DAY).date() for day in holidays[(holidays >= today) & (holidays <= today + _HOLIDAYS_AHEAD)].tolist())
+
+
+def _deposits(seen: History) -> dict[str, Any]:
+    """What deposits had to say, as fields of the evidence."""
+    found = seen.fused
+    if found is None:
+        return {}
+    return {
+        "deposits_since_emptying": round(found.by_deposits),
+        "litres_per_deposit": found.volume.share * (seen.capacity_l or USUAL_CAPACITY_L),
+        "level_is_read": found.level_is_read,
+    }
 
 
 def weekday_inflow(rates: Sequence[float], begin: float, end: float) -> float:
@@ -56,17 +83,11 @@ def explained(forecast: InflowForecast, planned: datetime | None, zone_clock: st
     found = forecast.evidence
     if found is None:
         return forecast.basis
-    parts = [
-        f"Last good reading {100 * found.last_good_level:.0f} % {_ago((forecast.cutoff - found.last_good_at).total_seconds())}",
-        _rates(found),
-    ]
-    weekday = _weekday(found, forecast.cutoff)
-    if weekday:
-        parts.append(weekday)
+    parts = [_level(found, forecast.cutoff), _rates(found)]
+    parts += [told for told in (_weekday(found, forecast.cutoff), _holidays(found)) if told]
     parts.append(f"collection planned {zone_clock or planned.isoformat()}" if planned else "no collection planned")
-    parts.append(
-        f"data {forecast.data_grade}" + (f" ({100 * found.suspect_share:.0f} % suspect)" if found.suspect_share > 0.05 else "")
-    )
+    doubts = [*found.doubts, *([f"{100 * found.suspect_share:.0f} % suspect"] if found.suspect_share > 0.05 else [])]
+    parts.append(f"data {forecast.data_grade}" + (f" ({', '.join(doubts)})" if doubts else ""))
     parts.append(_told_by(forecast.model_grade, found))
     return "; ".join(parts) + "."
 
@@ -79,17 +100,29 @@ def _rate(curve: InflowCurve, recent: object, usual: float) -> float:
     return max(0.0, float((curve.cumulative[chosen[-1]] - curve.cumulative[chosen[0]]) / seconds * DAY))
 
 
-def _weekday_rates(hours: FloatArray, values: FloatArray, cutoff: float, usual: float) -> FloatArray:
+def _weekday_rates(hours: FloatArray, values: FloatArray, cutoff: float, usual: float, holidays: IntArray) -> FloatArray:
     """Mean daily inflow of each weekday of eight weeks, drawn towards the usual rate by one day's worth."""
     recent = hours * HOUR > cutoff - _WEEKDAY_DAYS * DAY
     increments = np.diff(values[recent])
     known = ~np.isnan(increments)
     if known.sum() < 14 * 24:
         return np.full(7, usual)
-    groups = np.floor(hours[recent][:-1][known] / 24 + 3).astype(np.int64) % 7
+    # From Thursday on to from Monday on.
+    groups = (hour_of_week(hours[recent][:-1][known].astype(np.int64), holidays) // 24 + 3) % 7
     sums, sizes = np.bincount(groups, increments[known], 7), np.bincount(groups, minlength=7)
     rates: FloatArray = np.maximum(0.0, (sums + usual) / (sizes + 24) * 24)
     return rates
+
+
+def _level(found: ForecastEvidence, cutoff: datetime) -> str:
+    ago = _ago((cutoff - found.last_good_at).total_seconds())
+    counted = ""
+    if found.deposits_since_emptying is not None and found.litres_per_deposit is not None:
+        since = "since the emptying" if found.emptied_at else "since counting began"
+        counted = f"from {found.deposits_since_emptying} deposits {since} at about {found.litres_per_deposit:.0f} l"
+    if not found.level_is_read:
+        return f"Level {100 * found.last_good_level:.0f} % {counted}, the last counted {ago}"
+    return f"Last good reading {100 * found.last_good_level:.0f} % {ago}" + (f", {counted}" if counted else "")
 
 
 def _rates(found: ForecastEvidence) -> str:
@@ -109,6 +142,13 @@ def _weekday(found: ForecastEvidence, cutoff: datetime) -> str:
     if abs(part) < _NOTABLE:
         return f"a {WEEKDAYS[day]} is a day like the others"
     return f"a {WEEKDAYS[day]} brings {100 * abs(part):.0f} % {'more' if part > 0 else 'less'} than its average day"
+
+
+def _holidays(found: ForecastEvidence) -> str:
+    if not found.holidays:
+        return ""
+    days = " and ".join(f"{day:%a} {day.day} {day:%b}" for day in found.holidays)
+    return f"{days} {'is a public holiday' if len(found.holidays) == 1 else 'are public holidays'}, like a Sunday"
 
 
 def _told_by(grade: str, found: ForecastEvidence) -> str:

@@ -6,20 +6,27 @@ from models.fill_forecast.history import DAY, HOUR, usual_interval
 from models.fill_forecast.inflow import InflowCurve
 
 GOOD, DOUBTFUL, STALE = "good", "doubtful", "stale"
+_SURE_SD = 0.08
+"""A level that is less sure than that is doubtful by itself."""
 
 
 def data_grade(curve: InflowCurve, cutoff: float) -> str:
-    """ "stale" when the newest reading is older than a day (or three usual intervals), "doubtful" when the last day holds suspect
-    readings, the newest one jumps, or there is less than a week of data; else "good"."""
+    """ "stale" when the newest reading is older than a day (or three usual intervals), "doubtful" when something is wrong with
+    it (`doubts`, `fusion`), the level is not sure, the newest one jumps, or there is less than a week of data; else "good"."""
     interval = usual_interval(curve.times)
     if cutoff - curve.times[-1] > max(DAY, 3 * interval):
         return STALE
-    recent = int(min(len(curve.suspects), max(1, DAY // max(interval, 1.0))))
     jumps = len(curve.levels) > 1 and interval <= 8 * HOUR and curve.levels[-1] - curve.levels[-2] > 0.3
     young = curve.times[-1] - curve.times[0] < 7 * DAY
-    if jumps or young or float(curve.suspects[-recent:].mean()) > 0.2:
-        return DOUBTFUL
-    return GOOD
+    return DOUBTFUL if curve.doubts or curve.level_sd > _SURE_SD or jumps or young else GOOD
+
+
+def doubts_at(curve: InflowCurve, cutoff: float) -> tuple[str, ...]:
+    """What is wrong with the data, each as part of a sentence."""
+    silent = cutoff - curve.times[-1]
+    if silent > max(DAY, 3 * usual_interval(curve.times)):
+        return (*curve.doubts, f"the sensor has been silent for {_span(silent)}")
+    return curve.doubts
 
 
 def basis_sentence(curve: InflowCurve, cutoff: float, grade: str, days: float, *, first_week: bool) -> str:
@@ -29,10 +36,8 @@ def basis_sentence(curve: InflowCurve, cutoff: float, grade: str, days: float, *
         return f"{level}; only {_span(days * DAY)} of readings, so this is what containers of its fraction usually get."
     rate = f"{100 * curve.rate_per_day:.1f} points a day over {_span(days * DAY)}"
     emptyings = "no emptying seen" if not len(curve.emptyings) else f"last emptied {_ago(_since_emptying(curve, cutoff))}"
-    doubts = {
-        STALE: "; no reading since, so the forecast widens",
-        DOUBTFUL: "; recent readings are suspect",
-    }.get(grade, "")
+    named = doubts_at(curve, cutoff)
+    doubts = f"; {', '.join(named)}, so the forecast widens" if named else ""
     return f"{level}, {rate}, {emptyings}{doubts}."
 
 

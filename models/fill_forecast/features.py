@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.fill_forecast.fusion import fused
 from models.fill_forecast.history import DAY, HOUR, FloatArray, History, IntArray, usual_interval
 from models.fill_forecast.inflow import InflowCurve, hourly, inflow_curve
 from models.fill_forecast.suspects import FULL, jitter
-from models.fill_forecast.week_profile import usual_inflow, week_profile
+from models.fill_forecast.week_profile import is_holiday, usual_inflow, week_profile
 
 TAIL_DAYS = 120.0
 """How much of a history before the cutoff counts."""
@@ -92,6 +93,7 @@ class State:
     rates: dict[int, float]
     step: float
     """The distance between neighbouring levels of a sensor that knows few of them, else 0."""
+    holidays: IntArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,16 +113,12 @@ class Windows:
 
 def tail(history: History, cutoff: float, known_at: float) -> History:
     """The seen part of a history within TAIL_DAYS before the cutoff."""
-    seen = history.seen(cutoff, known_at)
-    first = int(np.searchsorted(seen.times, cutoff - TAIL_DAYS * DAY))
-    collections = seen.collections[int(np.searchsorted(seen.collections, cutoff - TAIL_DAYS * DAY)) :]
-    known = None if seen.known is None else seen.known[first:]
-    return History(seen.container_id, seen.fraction, seen.times[first:], seen.levels[first:], known, collections)
+    return history.seen(cutoff, known_at).since(cutoff - TAIL_DAYS * DAY)
 
 
 def state_at(history: History, cutoff: float, known_at: float) -> State | None:
     """The state at a cutoff; None without a reading in the tail."""
-    seen = tail(history, cutoff, known_at)
+    seen = fused(tail(history, cutoff, known_at))
     if not len(seen.times):
         return None
     curve = inflow_curve(seen)
@@ -130,7 +128,9 @@ def state_at(history: History, cutoff: float, known_at: float) -> State | None:
     steps = np.unique(seen.levels)
     step = float(np.min(np.diff(steps))) if 2 <= len(steps) <= 12 and len(seen.levels) >= 30 else 0.0
     values = np.array([*_level_values(seen, curve, cutoff), *rates.values(), *_usage_values(seen, curve, cutoff, daily, step)])
-    return State(cutoff, values, curve, curve.level_at_end(), float(curve.times[-1]), hours, cumulative, daily, rates, step)
+    return State(
+        cutoff, values, curve, curve.level_at_end(), float(curve.times[-1]), hours, cumulative, daily, rates, step, seen.holidays
+    )
 
 
 def windows_of(state: State, horizon_hours: FloatArray, collections: FloatArray, weekday_shift: float = 0.0) -> Windows:
@@ -153,7 +153,7 @@ def windows_of(state: State, horizon_hours: FloatArray, collections: FloatArray,
     profile = _profile_inflow(state, begins + weekday_shift, targets + weekday_shift)
     own = _own_windows(state, begins, length)
     local = np.array([state.cutoff, *targets]) + weekday_shift
-    weekday = np.floor(local / DAY + 3) % 7
+    weekday = np.where(is_holiday(np.floor(local / DAY).astype(np.int64), state.holidays), 6, np.floor(local / DAY + 3) % 7)
     season = 2 * np.pi * (targets / DAY % 365.25) / 365.25
     own_levels = np.tile(_quantiles(state.daily_levels[:56, None], OWN_LEVELS)[:, 0], (len(targets), 1))
     lagged = np.ceil(horizon_hours / 24).astype(np.int64)
@@ -346,11 +346,11 @@ def _profile_inflow(state: State, begins: FloatArray, targets: FloatArray) -> Fl
 
 def _hours_factor(state: State, begins: FloatArray, length: FloatArray) -> FloatArray:
     """How much more than an average window of its length a window usually gets, by its hours of the week: 0.2 to 3."""
-    profile = week_profile(state.hours[-56 * 24 :], state.cumulative[-56 * 24 :])
+    profile = week_profile(state.hours[-56 * 24 :], state.cumulative[-56 * 24 :], state.holidays)
     if profile is None:
         return np.ones(len(begins))
     spans = np.maximum(1, np.round(length)).astype(np.int64)
-    usual = usual_inflow(profile, np.round(begins / HOUR).astype(np.int64), spans)
+    usual = usual_inflow(profile, np.round(begins / HOUR).astype(np.int64), spans, state.holidays)
     factor: FloatArray = np.clip(usual / (float(profile.mean()) * spans), 0.2, 3.0)
     return factor
 

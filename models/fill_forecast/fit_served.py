@@ -164,12 +164,14 @@ class _Work:
         histories = [item.seen(until, self._known_at) for item in self._histories]
         histories = [item for item in histories if len(item.times)]
         own_past = EmpiricalInflow().fit(histories, cutoff=until, known_at=self._known_at)
+        histories = [own_past.told_of(item) for item in histories]
         cases = self._cases(histories, self.first, until, _LEARNING_CUTOFFS, None)
         regressors = fit_inflow_model(cases, QUANTILES, seed=self._seed, iterations=self._iterations)
         return ServedInflow(self._description(len(cases), regressors, until), own_past, regressors)
 
     def validation_cases(self, own_past: FittedEmpiricalInflow) -> Cases:
-        return self._cases(self._histories, self.validation_begin, self._cutoff, _VALIDATION_CUTOFFS, own_past)
+        histories = [own_past.told_of(item) for item in self._histories]
+        return self._cases(histories, self.validation_begin, self._cutoff, _VALIDATION_CUTOFFS, own_past)
 
     def calibrated(self, model: ServedInflow, cases: Cases, *, until: float) -> ServedInflow:
         """The model with the weights and offsets that these cases teach."""

@@ -1,7 +1,7 @@
 """From a level signal to what flowed in: the sawtooth opened up into one cumulative curve.
 
 The curve follows the level between emptyings and continues over them. Where the level stood at full, or a long gap hides an
-emptying, the usual rate stands in, because what was read there is only a lower bound.
+emptying, the usual rate stands in, because what was read there is only a lower bound; where deposits were counted (`fusion`), they tell it.
 """
 
 from __future__ import annotations
@@ -10,9 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.fill_forecast.doubts import level_doubts
 from models.fill_forecast.emptyings import Emptyings, detect_emptyings
+from models.fill_forecast.fusion import Fusion, fused
 from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, History, usual_interval
 from models.fill_forecast.suspects import FULL, suspect_readings
+from models.fill_forecast.swaps import swap_steps, without_offsets
 
 _MOST_CARRIED = 0.05
 _LEAST_DAYS_BY_HOUR = 14
@@ -25,7 +28,8 @@ class InflowCurve:
 
     `cumulative` may fall a little from reading to reading (jitter is kept: it is part of what is uncertain). `censored[i]` says
     that the interval up to reading i+1 touched full. `residual` is the level that emptyings usually leave, `usual` what comes in by the
-    hours of an average day.
+    hours of an average day. `level_sd` is how sure the last level is beyond a sensor's ordinary jitter, `doubts` say why. `fusion` is there
+    where deposits had a say.
     """
 
     times: FloatArray
@@ -37,17 +41,23 @@ class InflowCurve:
     residual: float
     rate_per_day: float
     usual: UsualDay
+    level_sd: float = 0.0
+    level_shift: float = 0.0
+    doubts: tuple[str, ...] = ()
+    fusion: Fusion | None = None
 
     def level_at_end(self) -> float:
         """The robust level at the newest trusted reading: the median of the last three since the last emptying, carried
         forward by what usually comes in at that time of the day; the newest reading itself where readings are far apart."""
+        if self.fusion is not None:
+            return float(self.levels[-1])
         first = int(self.emptyings.first_after[-1]) if len(self.emptyings) else 0
         last = slice(max(first, len(self.levels) - 3), None)
         if len(self.levels[last]) < 3 or usual_interval(self.times) > 8 * HOUR:
-            return float(self.levels[-1])
+            return min(1.0, float(self.levels[-1]) + self.level_shift)
         middle = len(self.levels) - 3 + int(np.argsort(self.levels[last], kind="stable")[1])
         since = float(self.usual.inflow(self.times[middle:][:1], self.times[-1:])[0])
-        return float(np.clip(self.levels[middle] + min(_MOST_CARRIED, since), 0.0, 1.0))
+        return float(np.clip(self.levels[middle] + min(_MOST_CARRIED, since) + self.level_shift, 0.0, 1.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,16 +82,23 @@ class UsualDay:
 
 
 def inflow_curve(history: History) -> InflowCurve:
-    """The curve of a history that has at least one reading."""
+    """The curve of a history that is read (`History.is_read`)."""
+    history = fused(history)
+    if history.fused is not None:
+        return _fused_curve(history, history.fused)
     suspects = suspect_readings(history.times, history.levels)
     times, levels = history.times[~suspects], history.levels[~suspects]
-    emptyings = detect_emptyings(times, levels, history.collections)
-    increments, _seconds = np.diff(levels), np.diff(times)
+    swaps = swap_steps(times, history.swapped)
+    emptyings = without_offsets(detect_emptyings(times, levels, history.collections), swaps)
+    increments = np.diff(levels)
     emptied = np.zeros(len(increments), dtype=bool)
     emptied[emptyings.last_before] = True
     full = levels >= FULL
     censored = (full[1:] | full[:-1]) & ~emptied
-    open_ = ~emptied & ~censored
+    offset = np.zeros(len(increments), dtype=bool)
+    offset[swaps] = True
+    offset &= ~emptied
+    open_ = ~emptied & ~censored & ~offset
     usual_day = _usual_day(times, increments, open_, censored)
     usual = usual_day.inflow(times[:-1], times[1:])
     residual = _residual(emptyings, usual)
@@ -89,6 +106,9 @@ def inflow_curve(history: History) -> InflowCurve:
     seen_after = np.maximum(0.0, levels[1:] - residual - 0.05)
     increments = np.where(emptied, np.maximum(usual, np.minimum(seen_after, 2 * usual)), increments)
     increments = np.where(censored, np.maximum(increments, usual), increments)
+    # From one sensor to the next the difference is no inflow.
+    increments = np.where(offset, usual, increments)
+    doubts = level_doubts((history.times, history.levels), suspects, (times, levels), emptyings, swaps, usual_day.per_day)
     return InflowCurve(
         times=times,
         levels=levels,
@@ -99,6 +119,29 @@ def inflow_curve(history: History) -> InflowCurve:
         residual=min(residual, 0.5),
         rate_per_day=usual_day.per_day,
         usual=usual_day,
+        level_sd=max((item.level_sd for item in doubts), default=0.0),
+        level_shift=max((item.level_shift for item in doubts), default=0.0),
+        doubts=tuple(item.sentence for item in doubts),
+    )
+
+
+def _fused_curve(history: History, found: Fusion) -> InflowCurve:
+    increments = np.diff(found.cumulative)
+    usual_day = _usual_day(history.times, increments, ~found.unknown, found.unknown)
+    return InflowCurve(
+        times=history.times,
+        levels=history.levels,
+        cumulative=found.cumulative,
+        censored=found.unknown,
+        emptyings=found.emptyings,
+        suspects=found.suspects,
+        residual=found.residual,
+        rate_per_day=usual_day.per_day,
+        usual=usual_day,
+        # What a level and deposits in order leave open, forecasts of the last weeks have shown.
+        level_sd=found.level_sd if found.doubts or not found.level_is_read else 0.0,
+        doubts=found.doubts,
+        fusion=found,
     )
 
 

@@ -1,8 +1,8 @@
 """Levels over time: given collections laid over an inflow forecast, computed where they are needed and never stored.
 
 The planner overlays only what is already released, the page the released plan, scores what was really collected.
-A collection is taken to leave `level_after_emptying`. What flows in between it and a later moment has the median of the
-forecast's own curve between the two and the spread of a window of that length.
+How unsure the level at the cutoff is counts until the first collection, which is taken to leave `level_after_emptying`. What flows in between
+it and a later moment has the median of the forecast's own curve between the two and the spread of a window of that length.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from models.domain.forecast import InflowForecast
 from models.fill_forecast.history import FloatArray
+from models.fill_forecast.widening import normal_quantiles, widened
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +93,11 @@ def overflow_probability(
 
 def _exceedance(forecast: InflowForecast, moment: datetime, level: float, collections: Sequence[datetime]) -> float:
     """P(level at `moment` ≥ `level`), interpolated between quantiles; the tails go on with the slope of the outermost pair."""
-    if forecast.level_at_cutoff >= level and not any(forecast.cutoff < item <= moment for item in collections):
+    if (
+        forecast.level_sd == 0
+        and forecast.level_at_cutoff >= level
+        and not any(forecast.cutoff < item <= moment for item in collections)
+    ):
         return 1.0
     values = _uncut_levels(forecast, collections, _hours_after(forecast, (moment,)))[:, 0]
     steps = np.maximum(np.diff(values), 1e-9)
@@ -114,6 +119,9 @@ def _hours_after(forecast: InflowForecast, moments: Sequence[datetime]) -> Float
 def _uncut_levels(forecast: InflowForecast, collections: Sequence[datetime], hours: FloatArray) -> FloatArray:
     """Level quantiles [quantile, moment] before the cut at full."""
     levels = forecast.level_at_cutoff + _with_level_error(forecast, _inflow_at(forecast, hours))
+    if forecast.level_sd > 0:
+        errors = np.outer(normal_quantiles(forecast.quantiles), np.full(len(hours), forecast.level_sd))
+        levels = levels + errors if forecast.errors_shared else widened(levels, _middle(forecast, levels), errors)
     for moment in sorted(collections):
         begin = (moment - forecast.cutoff).total_seconds() / 3600
         after = hours >= begin

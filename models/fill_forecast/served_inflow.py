@@ -1,8 +1,8 @@
 """The model that the forecast service serves: members weighed by fraction and horizon, then calibrated, with what is known about it.
 
-Members are the container's own past (`empirical`) and a global model (`inflow_model`). A container in its first week, and one that has gone
-silent, is forecast by its own past alone; until its fourth week the distribution of its fraction counts beside them. A member that an artifact
-lacks is left out, and the forecast says so.
+Members are the container's own past (`empirical`) and a global model (`inflow_model`). A container in its first week, one that has gone silent, and
+one of which deposits are counted and no level is read, is forecast by its own past alone; until its fourth week the distribution of its fraction
+counts beside them. A member that an artifact lacks is left out, and the forecast says so.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from models.domain.forecast_model import ModelDescription
 from models.fill_forecast.empirical import FittedEmpiricalInflow, own_weight
 from models.fill_forecast.evidence import evidence_of
 from models.fill_forecast.explain import STALE
-from models.fill_forecast.features import state_at
+from models.fill_forecast.features import TAIL_DAYS, state_at
 from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES, in_order
-from models.fill_forecast.history import FloatArray, History
+from models.fill_forecast.fusion import fused
+from models.fill_forecast.history import DAY, FloatArray, History
 from models.fill_forecast.inflow_cases import BANDS, Cases, band_of, features_of
 from models.fill_forecast.inflow_model import Regressors, predict_inflow
 from models.fill_forecast.overlay import apart_from_level_error, uncut_levels
@@ -84,13 +85,17 @@ class ServedInflow:
     ) -> list[InflowForecast | None]:
         """The same for many containers, whose global model is asked once; None for those without a reading."""
         horizons = np.array(horizon_hours, dtype=float)
+        seen = [fused(self.own_past.told_of(item).seen(cutoff, known_at)) for item in histories]
         own = [
             self.own_past.forecast(
                 item, cutoff=cutoff, known_at=known_at, horizon_hours=horizon_hours, quantiles=self.description.quantiles
             )
-            for item in histories
+            for item in seen
         ]
-        states = [state_at(item, cutoff, known_at) if made else None for item, made in zip(histories, own, strict=True)]
+        states = [
+            state_at(self._of_the_tail(history, item, cutoff), cutoff, known_at) if made else None
+            for history, item, made in zip(histories, seen, own, strict=True)
+        ]
         asked = [index for index, state in enumerate(states) if state is not None and self.regressors]
         told: dict[int, FloatArray] = {}
         if asked:
@@ -98,7 +103,7 @@ class ServedInflow:
             predicted = predict_inflow(self.regressors, features).reshape(len(asked), len(horizons), -1)
             told = dict(zip(asked, predicted, strict=True))
         made_all: list[InflowForecast | None] = []
-        for index, (history, alone, state) in enumerate(zip(histories, own, states, strict=True)):
+        for index, (history, alone, state) in enumerate(zip(seen, own, states, strict=True)):
             if alone is None:
                 made_all.append(None)
                 continue
@@ -106,29 +111,34 @@ class ServedInflow:
             if index in told and state is not None:
                 unseen = alone.level_at_cutoff - state.level
                 members[GLOBAL_MODEL] = told[index] - unseen
-            made_all.append(self._weighed(history, alone, members, cutoff, known_at, quantiles))
+            made_all.append(self._weighed(history, alone, members, cutoff, quantiles))
         return made_all
+
+    def _of_the_tail(self, history: History, seen: History, cutoff: float) -> History:
+        """What the global model looks at: the seen one, made one from levels and deposits already, unless it reaches further back than features
+        do."""
+        long = len(seen.times) and seen.times[0] < cutoff - TAIL_DAYS * DAY
+        return self.own_past.told_of(history) if seen.fused is not None and long else seen
 
     def _weighed(
         self,
-        history: History,
+        seen: History,
         alone: InflowForecast,
         members: Mapping[str, FloatArray],
         cutoff: float,
-        known_at: float,
         quantiles: tuple[float, ...],
     ) -> InflowForecast:
-        evidence = evidence_of(history.seen(cutoff, known_at), cutoff)
+        evidence = evidence_of(seen, cutoff)
         horizons = np.array(alone.horizon_hours, dtype=float)
-        calibrate = evidence.days_of_data >= _FIRST_WEEK_DAYS and alone.data_grade != STALE
+        calibrate = evidence.days_of_data >= _FIRST_WEEK_DAYS and alone.data_grade != STALE and evidence.level_is_read
         made, used = alone, {OWN_PAST: 1.0}
         if calibrate:
-            curves, used = self.combine(members, history.fraction, horizons)
+            curves, used = self.combine(members, seen.fraction, horizons)
             own = own_weight(evidence.days_of_data)
-            usual = self.own_past.pooled(history.fraction, horizons, self.description.quantiles)
+            usual = self.own_past.pooled(seen.fraction, horizons, self.description.quantiles)
             inflow = in_order(own * apart_from_level_error(alone, curves.T) + (1 - own) * usual)
             made = alone.model_copy(update={"inflow_quantiles": tuple(tuple(row) for row in inflow.tolist())})
-            made = recalibrated(made, history.fraction, self.description.factors).model_copy(update={"uncalibrated": None})
+            made = recalibrated(made, seen.fraction, self.description.factors).model_copy(update={"uncalibrated": None})
         at = np.array([np.interp(quantiles, self.description.quantiles, row) for row in np.array(made.inflow_quantiles).T])
         grade = PARTIAL if self.missing_members() else FULL_MODEL
         return made.model_copy(

@@ -68,7 +68,7 @@ def _false_plateaus(times: FloatArray, levels: FloatArray) -> BoolArray:
     a jump that is out of all proportion counts: a fast container fills between two readings and is emptied."""
     found = np.zeros(len(levels), dtype=bool)
     full = levels >= FULL
-    ordinary = _ordinary_jump(levels)
+    ordinary = ordinary_jump(levels)
     edges = np.flatnonzero(np.diff(full.astype(np.int8)))
     for start, end in pairwise(edges):
         if full[start] or times[end] - times[start] > _LONGEST_PLATEAU:
@@ -86,7 +86,7 @@ def _raised_stretches(times: FloatArray, levels: FloatArray) -> BoolArray:
     near empty, where a fall to the former level is an emptying."""
     found = np.zeros(len(levels), dtype=bool)
     steps = np.diff(levels)
-    least = max(_LEAST_RAISE, _ordinary_jump(levels))
+    least = max(_LEAST_RAISE, ordinary_jump(levels))
     for start in np.flatnonzero((steps >= least) & (levels[:-1] >= _NOT_EMPTY)).tolist():
         jump = steps[start]
         until = int(np.searchsorted(times, times[start] + _LONGEST_PLATEAU))
@@ -99,7 +99,7 @@ def _raised_stretches(times: FloatArray, levels: FloatArray) -> BoolArray:
     return found
 
 
-def _ordinary_jump(levels: FloatArray) -> float:
+def ordinary_jump(levels: FloatArray) -> float:
     """Up to what a single rise may be life: six times what one in twenty rises exceeds."""
     rises = np.diff(levels)
     return 6 * float(np.quantile(rises[rises > 0], 0.95)) if bool((rises > 0).any()) else 0.0

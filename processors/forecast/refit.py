@@ -22,6 +22,7 @@ from models.fill_forecast.artifact import pack, sha256
 from models.fill_forecast.fit_served import fit_served
 from models.fill_forecast.history import History
 from models.fill_forecast.inflow_model import ITERATIONS
+from models.fill_forecast.public_holidays import NOWHERE
 from models.fill_forecast.served_inflow import ServedInflow
 from processors.forecast.serving import ServingModel
 from runtime import logs, metrics
@@ -60,6 +61,7 @@ async def refit(
     taken_by: str,
     take: bool = True,
     iterations: int = ITERATIONS,
+    holiday_region: str = NOWHERE,
 ) -> Refitted:
     """Fits on at most so many containers and days of history. Raises `UserError` when there is too little to learn from, or when another
     member is at it."""
@@ -67,7 +69,7 @@ async def refit(
         if not await lock.fetchval("SELECT pg_try_advisory_lock($1)", _ADVISORY_LOCK):
             raise UserError("another process is fitting a forecast model right now: wait for it, then see stadspuls model list")
         try:
-            return await _refit(pool, now, known_at, containers, history_days, taken_by, take, iterations)
+            return await _refit(pool, now, known_at, containers, history_days, taken_by, take, iterations, holiday_region)
         finally:
             if not lock.is_closed():
                 await lock.execute("SELECT pg_advisory_unlock($1)", _ADVISORY_LOCK)
@@ -82,6 +84,7 @@ async def _refit(
     taken_by: str,
     take: bool,
     iterations: int,
+    holiday_region: str,
 ) -> Refitted:
     serving = ServingModel(stale_days=history_days)
     async with pool.acquire() as connection:
@@ -91,7 +94,9 @@ async def _refit(
     histories: list[History] = []
     for start in range(0, len(sample), _CHUNK):
         async with pool.acquire() as connection:
-            histories += await fill_histories(connection, sample[start : start + _CHUNK], now - timedelta(days=history_days), now)
+            histories += await fill_histories(
+                connection, sample[start : start + _CHUNK], now - timedelta(days=history_days), now, holiday_region=holiday_region
+            )
     fitted = await _fit_apart(histories, now, known_at, serving.model, iterations)
     async with pool.acquire() as connection, connection.transaction():
         version = await save_model(

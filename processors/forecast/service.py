@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import asyncpg
 import orjson
@@ -57,7 +56,7 @@ async def main(context: ServiceContext) -> None:
     )
     try:
         partitions = await _partition_count(kafka, context.name)
-        service = ForecastService(context, settings, pool, Ownership(partitions), context.settings(CitySettings).zone)
+        service = ForecastService(context, settings, pool, Ownership(partitions), context.settings(CitySettings))
         consumer.subscribe([kafka.kafka_topic_changed], listener=_Assignment(consumer, service))
         await consumer.start()
         reading = asyncio.create_task(service.read_hints(consumer))
@@ -78,16 +77,19 @@ class ForecastService:
     """The two tasks of a member: one gathers hints, one forecasts what is due."""
 
     def __init__(
-        self, context: ServiceContext, settings: ForecastSettings, pool: asyncpg.Pool, ownership: Ownership, zone: ZoneInfo
+        self, context: ServiceContext, settings: ForecastSettings, pool: asyncpg.Pool, ownership: Ownership, city: CitySettings
     ) -> None:
         self._context = context
-        self._zone = zone
+        self._zone, self._holidays = city.zone, city.city_holidays
         self._settings = settings
         self._pool = pool
         self._ownership = ownership
         self._hints = CoalescedHints(settings.forecast_coalesce_seconds)
         self._worker = ForecastWorker(
-            pool, history_days=settings.forecast_history_days, model_stale_days=settings.forecast_model_stale_days
+            pool,
+            history_days=settings.forecast_history_days,
+            model_stale_days=settings.forecast_model_stale_days,
+            holiday_region=self._holidays,
         )
         self._scorer = ForecastScorer(pool, truth_wait_hours=settings.forecast_truth_wait_hours)
         self._next_scoring: datetime | None = None
@@ -192,6 +194,7 @@ class ForecastService:
                 containers=self._settings.forecast_refit_containers,
                 history_days=self._settings.forecast_refit_history_days,
                 taken_by="schedule",
+                holiday_region=self._holidays,
             )
             self._sweep_now.set()
         except StadspulsError as error:

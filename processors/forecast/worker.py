@@ -19,6 +19,7 @@ from models.fill_forecast.emptyings import as_domain
 from models.fill_forecast.forecaster import FittedForecaster
 from models.fill_forecast.history import History
 from models.fill_forecast.inflow import inflow_curve
+from models.fill_forecast.public_holidays import NOWHERE
 from processors.forecast.serving import ServingModel
 from runtime import metrics
 from storage.fill_histories import fill_histories
@@ -46,9 +47,12 @@ class ForecastWorker:
     """Knows the database and what serves: the model that was taken or, without one, the containers' own past. One task at a time may
     call it."""
 
-    def __init__(self, pool: asyncpg.Pool, *, history_days: float, model_stale_days: float = 60.0) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, *, history_days: float, model_stale_days: float = 60.0, holiday_region: str = NOWHERE
+    ) -> None:
         self._pool = pool
         self._history = timedelta(days=history_days)
+        self._holiday_region = holiday_region
         self._serving = ServingModel(stale_days=model_stale_days)
         self._fitted: FittedForecaster | None = None
         self._fitted_at: datetime | None = None
@@ -107,7 +111,7 @@ class ForecastWorker:
 
     async def _read(self, container_ids: Sequence[str], now: datetime) -> list[History]:
         async with self._pool.acquire() as connection:
-            return await fill_histories(connection, container_ids, now - self._history, now)
+            return await fill_histories(connection, container_ids, now - self._history, now, holiday_region=self._holiday_region)
 
     async def _write(self, computed: Sequence[Computed], now: datetime, keep: Collection[str]) -> None:
         async with self._pool.acquire() as connection, connection.transaction():

@@ -44,6 +44,9 @@ def backtest(
     horizon_days: Annotated[int, typer.Option(min=1, max=14, help="Days ahead")] = 7,
     quantiles: Annotated[str, typer.Option(help="Quantiles, rising")] = "0.1,0.5,0.9",
     refit_days: Annotated[int, typer.Option(min=1, max=400, help="Days between refits")] = 45,
+    holidays: Annotated[
+        str, typer.Option(help="Whose public holidays count as Sundays: a country like NL, a part of one like AU-VIC, or none")
+    ] = "NL",
     output: Annotated[Path | None, typer.Option(help="Write the forecasts to this CSV file")] = None,
     workers: Annotated[
         int, typer.Option(min=0, max=64, help="Processes that compute; 0: as many as cores, one for small files")
@@ -70,6 +73,7 @@ def backtest(
     )
     notes = backtest_files.Notes()
     histories = backtest_files.read_readings(readings, notes)
+    histories = _with_holidays(histories, holidays)
     plans = backtest_files.read_plans(planned_collections, histories, notes) if planned_collections else None
     _refuse_degrading_nothing(plans is not None, plan_blur, plan_skip)
     print(f"{len(histories)} containers, {sum(len(history.times) for history in histories):,} readings")
@@ -113,6 +117,19 @@ def _run(
     if known is not None:
         histories = [replace(history, collections=times) for history, times in zip(histories, known, strict=True)]
     return backtest(histories, options, plans=told, progress=progress, spread=spread)
+
+
+def _with_holidays(histories: Sequence[History], region: str) -> list[History]:
+    """The same with the calendar of where they stand, a year beyond the readings."""
+    from dataclasses import replace
+
+    from models.fill_forecast.history import moment
+    from models.fill_forecast.public_holidays import holiday_days
+
+    first = min((moment(float(history.times[0])).year for history in histories), default=1970)
+    last = max((moment(float(history.times[-1])).year for history in histories), default=1970)
+    days = holiday_days(region, first, last + 1)
+    return [replace(history, holidays=days) for history in histories]
 
 
 def _workers_for(histories: Sequence[History]) -> int:

@@ -162,7 +162,7 @@ async def _forecasts(containers: list[str], cutoff: datetime | None, refresh: bo
 
     from processors.forecast.worker import ForecastWorker
     from runtime.postgres import open_pool
-    from runtime.settings import DatabaseSettings, ForecastSettings, load
+    from runtime.settings import CitySettings, DatabaseSettings, ForecastSettings, load
     from storage.fill_histories import containers_with_news
     from storage.forecasts import current_forecasts
 
@@ -175,7 +175,11 @@ async def _forecasts(containers: list[str], cutoff: datetime | None, refresh: bo
         now = datetime.now(UTC)
         async with pool.acquire() as connection:
             every = await containers_with_news(connection, forecast_before=now)
-        worker = ForecastWorker(pool, history_days=load(ForecastSettings, "operator").forecast_history_days)
+        worker = ForecastWorker(
+            pool,
+            history_days=load(ForecastSettings, "operator").forecast_history_days,
+            holiday_region=load(CitySettings, "operator").city_holidays,
+        )
         await worker.fit(every, cutoff or now, now)
         if cutoff is not None:
             return await worker.hindsight(containers or every, cutoff, now)

@@ -172,19 +172,20 @@ async def _fit(take: bool) -> None:
     from runtime.settings import CitySettings, DatabaseSettings, ForecastSettings, load
 
     settings = load(ForecastSettings, "operator")
-    clock_file = load(CitySettings, "operator").city_clock_file
+    city = load(CitySettings, "operator")
     wall = datetime.now(UTC)
     pool = await open_pool(load(DatabaseSettings, "operator"), application_name="stadspuls-model")
     try:
         print("fitting a forecast model on the stored readings; this takes minutes")
         done = await refit(
             pool,
-            now=CityClock(clock_file).now() if clock_file else wall,
+            now=CityClock(city.city_clock_file).now() if city.city_clock_file else wall,
             known_at=wall,
             containers=settings.forecast_refit_containers,
             history_days=settings.forecast_refit_history_days,
             taken_by="operator",
             take=take,
+            holiday_region=city.city_holidays,
         )
     finally:
         await pool.close()

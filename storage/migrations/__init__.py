@@ -15,6 +15,7 @@ from storage.migrations import (
     m0006_shadow_mode,
     m0007_spread_of_forecasts,
     m0008_sequence_moments,
+    m0009_level_spread,
 )
 from storage.migrations.migration import Migration
 
@@ -27,6 +28,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m0006_shadow_mode.MIGRATION,
     m0007_spread_of_forecasts.MIGRATION,
     m0008_sequence_moments.MIGRATION,
+    m0009_level_spread.MIGRATION,
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

@@ -69,6 +69,7 @@ def _forecast(container_id: str = "c-1", *, hours: int = 0, level: float = 0.4) 
         cutoff=cutoff,
         known_at=cutoff,
         level_at_cutoff=level,
+        level_sd=0.07,
         level_observed_at=cutoff,
         quantiles=(0.1, 0.5, 0.9),
         horizon_hours=(24, 48),
@@ -87,6 +88,9 @@ def _forecast(container_id: str = "c-1", *, hours: int = 0, level: float = 0.4) 
             suspect_share=0.0,
             days_of_data=30.0,
             members={"own past": 0.25, "global model": 0.75},
+            doubts=("the level sensor is silent",),
+            deposits_since_emptying=38,
+            litres_per_deposit=29.1,
         ),
     )
 

@@ -91,3 +91,21 @@ def test_moments_outside_the_forecast_are_refused() -> None:
         overflow_probability(steady(), days(8))
     with pytest.raises(ValueError, match="reaches 168 h"):
         level_quantiles(steady(), at=[days(-1)])
+
+
+def test_how_unsure_the_level_is_widens_it_until_the_first_collection_and_not_after() -> None:
+    sure, unsure = steady(), steady().model_copy(update={"level_sd": 0.1})
+    collected = [sure.cutoff + timedelta(hours=30)]
+    moments = [sure.cutoff, sure.cutoff + timedelta(hours=24), sure.cutoff + timedelta(hours=48)]
+    narrow, wide = (level_quantiles(item, collected, moments).levels for item in (sure, unsure))
+    assert (wide[-1] - wide[0])[0] == pytest.approx(2 * 1.2816 * 0.1, rel=0.01)
+    assert (wide[-1] - wide[0])[1] > (narrow[-1] - narrow[0])[1]
+    assert wide[:, 2].tolist() == narrow[:, 2].tolist()
+    assert wide[1].tolist() == pytest.approx(narrow[1].tolist()), "the median stays"
+
+
+def test_a_container_that_reads_full_but_may_not_be_is_not_full_for_sure() -> None:
+    full = steady(level=1.0)
+    assert overflow_probability(full, full.cutoff + timedelta(hours=1)) == 1.0
+    doubted = full.model_copy(update={"level_sd": 0.2})
+    assert 0.3 < overflow_probability(doubted, full.cutoff + timedelta(hours=1)) < 0.8

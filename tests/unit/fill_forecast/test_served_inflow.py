@@ -15,6 +15,8 @@ from models.fill_forecast.history import DAY, HOUR, History, moment
 from models.fill_forecast.inflow_cases import Cases
 from models.fill_forecast.served_inflow import GLOBAL_MODEL, NAME, OWN_PAST, ServedInflow
 from processors.forecast.serving import ServingModel
+from tests.unit.fill_forecast.counted import CUTOFF as COUNTED_CUTOFF
+from tests.unit.fill_forecast.counted import counted
 from tests.unit.fill_forecast.fitted import CUTOFF, ITERATIONS, fitted, histories
 from tests.unit.fill_forecast.signals import changed_after
 
@@ -135,6 +137,27 @@ def test_young_and_silent_containers_are_forecast_by_their_own_past_alone() -> N
         assert forecast is not None
         assert forecast.evidence is not None
         assert forecast.evidence.members == {OWN_PAST: 1.0}
+
+
+def test_where_deposits_are_counted_a_model_uses_them_and_says_so() -> None:
+    """With a level the members count as ever, without one the container's own past alone; what was counted stands in the evidence."""
+    made = counted(3, litres=30.0)
+    both, alone = served().forecast_many(
+        [made.history("both"), made.history("deposits")], cutoff=COUNTED_CUTOFF, known_at=COUNTED_CUTOFF
+    )
+    for forecast in (both, alone):
+        assert forecast is not None
+        assert forecast.evidence is not None
+        assert forecast.evidence.deposits_since_emptying is not None
+        assert forecast.model_grade == FULL_MODEL
+    assert both is not None
+    assert both.evidence is not None
+    assert both.evidence.level_is_read
+    assert alone is not None
+    assert alone.evidence is not None
+    assert alone.evidence.members == {OWN_PAST: 1.0}
+    assert alone.level_sd > both.level_sd
+    assert abs(both.level_at_cutoff - made.true_level(np.array([COUNTED_CUTOFF]))[0]) < 0.03
 
 
 @pytest.mark.slow

@@ -55,9 +55,8 @@ def made_by_hand() -> FillSeries:
     emptied = TrueEmptying("c", round((20_000 * DAY_S + 49 * 3600) * 1e6), 0.98, 0.0)
     nothing = np.zeros(len(hours), np.int64)
     use = Use(np.ones(24) / 24, np.ones(7), 0.01, 0.0, np.full(len(times), 0.24))
-    return FillSeries(
-        "c", "glass", times, levels, levels, nothing, times, (emptied,), TrueCourse(times, levels, levels, times, use)
-    )
+    course = TrueCourse(times, levels, levels, times, use)
+    return FillSeries("c", "glass", times, levels, levels, nothing, times, np.zeros(len(times)), 4000.0, (emptied,), course)
 
 
 def test_statistics_of_a_series_made_by_hand() -> None:

@@ -1,0 +1,103 @@
+"""What is wrong with a level signal as it stands now, each with a sentence and with how unsure it makes the level.
+
+Readings that are known to be wrong are left out (`suspects`). What is told here cannot be known yet: a level that stands still may be stuck or
+right, a jump may be a heap or waste. So it widens the forecast, until an emptying or time settles it. Containers with deposits: see `fusion`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.fill_forecast.emptyings import Emptyings
+from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, IntArray, usual_interval
+from models.fill_forecast.suspects import FULL, jitter, ordinary_jump
+
+_SPARSE = 8 * HOUR
+_LEAST_STILL_RISE = 0.12
+_LEAST_JUMP = 0.25
+_NOT_EMPTY = 0.12
+_LONGEST_JUMP = 10 * DAY
+_LATELY_SUSPECT = 0.2
+_SUSPECT_SD = 0.05
+_LEAST_SWAP_SD = 0.03
+_MOST_SD = 0.29
+"""Of a level between empty and full of which nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """`level_sd` is a standard deviation, `level_shift` what is to be added to the level so that both explanations lie equally far from it."""
+
+    sentence: str
+    level_sd: float
+    level_shift: float = 0.0
+
+
+def level_doubts(
+    raw: tuple[FloatArray, FloatArray], suspects: BoolArray, trusted: tuple[FloatArray, FloatArray], emptyings: Emptyings,
+    swaps: IntArray, rate_per_day: float,
+) -> tuple[Doubt, ...]:  # fmt: skip
+    """Of a signal (times and levels, all and trusted ones) that has at least one trusted reading."""
+    times, levels = trusted
+    begin = int(emptyings.first_after[-1]) if len(emptyings) else 0
+    found = (
+        _left_out(*raw, suspects),
+        _swapped(levels, swaps[swaps >= begin]),
+        _still(times, levels, rate_per_day),
+        _jumped(times, levels, begin, swaps),
+    )
+    return tuple(item for item in found if item is not None)
+
+
+def _left_out(times: FloatArray, levels: FloatArray, suspects: BoolArray) -> Doubt | None:
+    recent = times > times[-1] - DAY
+    if float(suspects[recent].mean()) <= _LATELY_SUSPECT:
+        return None
+    full = bool(np.any(levels[recent & suspects] >= FULL))
+    return Doubt("it read full and fell back within the last day" if full else "readings far off within the last day", _SUSPECT_SD)
+
+
+def _swapped(levels: FloatArray, swaps: IntArray) -> Doubt | None:
+    """Since the last emptying, which both sensors saw as empty."""
+    if not len(swaps):
+        return None
+    offset = float(np.abs(levels[swaps + 1] - levels[swaps]).max())
+    told = f"the sensor was swapped since the last emptying, and the new one reads {100 * offset:.0f} points differently"
+    return Doubt(told, min(_MOST_SD, max(_LEAST_SWAP_SD, offset / 2)))
+
+
+def _still(times: FloatArray, levels: FloatArray, rate_per_day: float) -> Doubt | None:
+    """The newest readings are all the same, for so long that much should have come in. Sensors of few levels stand still by nature."""
+    moved = np.flatnonzero(np.abs(np.diff(levels)) > 1e-3)
+    first = int(moved[-1]) + 1 if len(moved) else 0
+    still, before = float(times[-1] - times[first]), float(times[first] - times[0])
+    if not first or len(levels) - first < 4 or still < DAY or levels[-1] >= FULL or usual_interval(times) > _SPARSE:
+        return None
+    # The rate without the stretch in question, which held it down.
+    missing = rate_per_day * (before + still) / before * still / DAY
+    steps = np.unique(levels)
+    step = float(np.min(np.diff(steps))) if 2 <= len(steps) <= 12 else 0.0
+    if missing < max(_LEAST_STILL_RISE, 5 * jitter(levels), 3 * step):
+        return None
+    missing = min(missing, 1.0 - float(levels[-1]))
+    told = f"the level has stood still for {still / HOUR:.0f} h: a stuck sensor or a blocked inlet"
+    return Doubt(told, max(_LEAST_SWAP_SD, missing / 2), missing / 2)
+
+
+def _jumped(times: FloatArray, levels: FloatArray, begin: int, swaps: IntArray) -> Doubt | None:
+    """Since the last emptying it rose at once out of all proportion, and has not fallen back yet."""
+    begin = max(begin, int(np.searchsorted(times, times[-1] - _LONGEST_JUMP)))
+    if len(levels) - begin < 2 or len(levels) < 4:
+        return None
+    rises = np.diff(levels[begin:])
+    rises[swaps[swaps >= begin] - begin] = 0.0
+    at = int(np.argmax(rises))
+    jump = float(rises[at])
+    if jump < _LEAST_JUMP or levels[begin + at] < _NOT_EMPTY:
+        return None
+    if jump < ordinary_jump(levels) or usual_interval(times) > _SPARSE:
+        return None
+    told = f"the level jumped by {100 * jump:.0f} points at once: a heap, a covered sensor or a large load"
+    return Doubt(told, min(_MOST_SD, jump / 2))

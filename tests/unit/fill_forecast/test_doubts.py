@@ -1,0 +1,120 @@
+"""What is wrong with a level sensor without deposits beside it: each fault widens the interval and is named in the sentence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from models.fill_forecast.history import DAY, HOUR, FloatArray, History
+from models.fill_forecast.inflow import inflow_curve
+from tests.unit.fill_forecast.counted import CUTOFF
+from tests.unit.fill_forecast.signals import sawtooth
+from tests.unit.fill_forecast.test_fusion import sentence, width
+
+
+@cache
+def history() -> History:
+    """Hourly, 15 points a day, at about half at the cutoff."""
+    for seed in range(100):
+        made = sawtooth(seed, days=70, noise=0.01, empty_at=0.8)
+        level = made.history.levels[made.history.times <= CUTOFF][-1]
+        if 0.45 < level < 0.55 and not np.any(np.abs(made.emptied - CUTOFF) < 3 * DAY):
+            return made.history
+    raise AssertionError("no such container")
+
+
+def changed(since_days: float, level: FloatArray | float, until_days: float = 0.0) -> History:
+    """The level as given for a time that ends so many days before the cutoff."""
+    sound = history()
+    chosen = (sound.times > CUTOFF - since_days * DAY) & (sound.times <= CUTOFF - until_days * DAY)
+    return replace(sound, levels=np.where(chosen, level, sound.levels))
+
+
+def spikes() -> History:
+    sound = history()
+    lately = (sound.times > CUTOFF - DAY) & (sound.times <= CUTOFF - 2 * HOUR) & (np.arange(len(sound.times)) % 4 == 0)
+    return replace(sound, levels=np.where(lately, 0.02, sound.levels))
+
+
+def plateau() -> History:
+    return changed(1.5, 1.0, until_days=0.2)
+
+
+def covered() -> History:
+    return changed(0.5, 1.0)
+
+
+def stuck() -> History:
+    sound = history()
+    return changed(1.8, sound.levels[sound.times <= CUTOFF - 1.8 * DAY][-1])
+
+
+def swapped() -> History:
+    sound, at = history(), CUTOFF - 0.9 * DAY
+    return replace(sound, levels=np.clip(sound.levels + 0.2 * (sound.times > at), 0, 1), swapped=np.array([at]))
+
+
+def silent() -> History:
+    sound = history()
+    kept = (sound.times <= CUTOFF - 2 * DAY) | (sound.times > CUTOFF)
+    return replace(sound, times=sound.times[kept], levels=sound.levels[kept])
+
+
+FAULTS = {
+    spikes: "readings far off within the last day",
+    plateau: "it read full and fell back within the last day",
+    covered: "points at once: a heap, a covered sensor or a large load",
+    stuck: "the level has stood still for 44 h: a stuck sensor or a blocked inlet",
+    swapped: "the sensor was swapped since the last emptying, and the new one reads",
+    silent: "the sensor has been silent for 2 days",
+}
+
+
+def test_a_sound_sensor_has_no_doubts() -> None:
+    assert inflow_curve(history().seen(CUTOFF, CUTOFF)).doubts == ()
+    assert "data good;" in sentence(history())
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
+def test_each_fault_widens_the_interval_and_is_named(fault: object) -> None:
+    faulty = fault()  # type: ignore[operator]  # one of the functions above
+    assert width(faulty, 6) > 1.2 * width(history(), 6)
+    told = sentence(faulty)
+    assert FAULTS[fault] in told  # type: ignore[index]  # as above
+    assert "data doubtful" in told or "data stale" in told
+
+
+def test_a_level_that_stands_still_may_be_right_or_have_gone_on() -> None:
+    """Both a blocked inlet (as read) and a stuck sensor (1.8 days at 15 points) lie within the 80 % interval."""
+    curve = inflow_curve(stuck().seen(CUTOFF, CUTOFF))
+    level = float(curve.levels[-1])
+    low, high = (curve.level_at_end() + 1.2816 * sign * curve.level_sd for sign in (-1, 1))
+    assert low < level
+    assert high > level + 1.8 * 0.12
+
+
+def test_a_sensor_of_few_levels_may_stand_still() -> None:
+    sound = history()
+    coarse = replace(sound, levels=np.round(sound.levels * 5) / 5)
+    assert inflow_curve(coarse.seen(CUTOFF, CUTOFF)).doubts == ()
+
+
+def test_the_difference_from_one_sensor_to_the_next_is_no_inflow_and_no_emptying() -> None:
+    sound = history()
+    usual = inflow_curve(sound.seen(CUTOFF, CUTOFF))
+    for offset in (0.2, -0.2):
+        at = CUTOFF - 0.9 * DAY
+        moved = replace(sound, levels=np.clip(sound.levels + offset * (sound.times > at), 0, 1), swapped=np.array([at]))
+        curve = inflow_curve(moved.seen(CUTOFF, CUTOFF))
+        assert len(curve.emptyings) == len(usual.emptyings)
+        assert curve.cumulative[-1] == pytest.approx(usual.cumulative[-1], abs=0.03)
+
+
+def test_an_emptying_ends_what_a_swap_and_a_jump_left_open() -> None:
+    at = CUTOFF - 30 * DAY
+    sound = history()
+    long_ago = replace(sound, levels=np.clip(sound.levels + 0.1 * (sound.times > at), 0, 1), swapped=np.array([at]))
+    assert inflow_curve(long_ago.seen(CUTOFF, CUTOFF)).doubts == ()
