@@ -90,5 +90,5 @@ def table(found: dict[str, Scores]) -> list[str]:
 
 if __name__ == "__main__":
     chosen = WeighedInflow() if "fitted" in sys.argv[1:] else EmpiricalInflow()
-    for line in table(compared(range(40), cutoffs=10, forecaster=chosen)):
+    for line in table(compared(range(40), cutoffs=4, forecaster=chosen)):
         print(line)
