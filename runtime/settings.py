@@ -214,7 +214,9 @@ class PlanSettings(Settings):
         description="A container that overflows before the next chance with at least this probability must be collected",
     )
     plan_overflow_cost: float = Field(200, ge=0, description="What one overflowing container costs the city")
-    plan_room_cost: float = Field(5, ge=0, description="What emptying a container early wastes, were it empty")
+    plan_room_cost: float = Field(
+        5, ge=0, description="What driving to one container usually costs: emptying it early wastes that times its room"
+    )
     plan_level_days: int = Field(
         7, ge=0, le=14, description="The week that is levelled, in days from the planned one; 0: each day stands alone"
     )

@@ -15,12 +15,15 @@ from experiments.whatif.scenario import Scenario
 
 HOUR_WEIGHTS = np.array([1, 1, 1, 1, 1, 1, 2, 4, 6, 7, 7, 7, 7, 7, 6, 6, 7, 8, 8, 7, 5, 4, 3, 2], dtype=float)
 """How a day's deposits are spread over its hours, in any unit."""
+FORESEEN_DAYS = 9
+"""Days after the last simulated one whose arrivals the oracle sees, so that it does not end by leaving containers to nobody."""
 
 
 @dataclass(frozen=True, eq=False)
 class Arrivals:
     """`history_l[day, stop]` are litres of the days before; `litres[hour, stop]` and `deposits[hour, stop]` are cumulative from the
-    first hour of the simulation on (one row more than hours). `hour_share[hour of day]` is cumulative too, 25 values up to 1.
+    first hour of the simulation on (one row more than hours); they go on for some days after the simulated `days`, which only the oracle
+    sees. `hour_share[hour of day]` is cumulative too, 25 values up to 1.
     `litre_bias[stop]`: litres per deposit over the usual ones."""
 
     history_l: Floats
@@ -29,10 +32,7 @@ class Arrivals:
     hour_share: Floats
     weekday_weights: Floats
     initial_l: Floats
-
-    @property
-    def days(self) -> int:
-        return (len(self.litres) - 1) // 24
+    days: int
 
     def until(self, seconds: Floats | float) -> Floats:
         """Cumulative litres [stop] at a moment, or at one moment per stop, in seconds from the simulation's first midnight."""
@@ -64,9 +64,9 @@ def _at(cumulative: Floats, seconds: Floats | float) -> Floats:
 
 
 def drawn(scenario: Scenario, city: City, days: int, seed: int) -> Arrivals:
-    """The arrivals of one seed: history, then `days` simulated days."""
+    """The arrivals of one seed: history, then `days` simulated days and `FORESEEN_DAYS` beyond them."""
     rng = np.random.default_rng([seed, 2])
-    total = scenario.history_days + days
+    total = scenario.history_days + days + FORESEEN_DAYS
     usual = _deposits_per_day(scenario, city, rng)
     rates = usual * _week_factors(scenario, total, len(city), rng)
     if scenario.day_spread:
@@ -88,6 +88,7 @@ def drawn(scenario: Scenario, city: City, days: int, seed: int) -> Arrivals:
         hour_share=np.concatenate([[0.0], np.cumsum(hours)]),
         weekday_weights=weights,
         initial_l=rng.uniform(0.0, 0.8, len(city)) * city.capacity_l,
+        days=days,
     )
 
 

@@ -21,8 +21,9 @@ from experiments.whatif.recorded import Recorded
 from experiments.whatif.scenario import Scenario
 from experiments.whatif.simulate import World, simulate, world_of
 from models.domain.failures import UserError
+from processors.plan import worth
 
-ITERATIONS = 150
+ITERATIONS = 200
 POLL_SECONDS = 0.5
 
 _done_days: Any = None
@@ -120,7 +121,7 @@ def simulate_seed(experiment: Experiment, seed: int, policy: str, day_done: Call
 
 def _name(experiment: Experiment, seed: int, policy: str) -> str:
     source = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    for path in (*sorted(Path(__file__).parent.glob("*.py")), Path(worth.__file__)):
         if path.name not in ("report.py", "pictures.py", "comparison.py"):
             source.update(path.read_bytes())
     if experiment.recorded:

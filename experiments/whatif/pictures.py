@@ -16,7 +16,9 @@ from experiments.whatif.comparison import of_policy
 from experiments.whatif.outcome import Outcome
 from experiments.whatif.policies import POLICIES
 
-COLOURS = dict(zip(POLICIES, ("#7f7f7f", "#1f3b73", "#8c564b", "#e08214", "#f2c14e", "#b2abd2", "#1b9e4b", "#111111"), strict=True))
+COLOURS = dict(
+    zip(POLICIES, ("#7f7f7f", "#1f3b73", "#8c564b", "#e08214", "#f2c14e", "#e7d8a1", "#b2abd2", "#1b9e4b", "#111111"), strict=True)
+)
 SMOOTH_DAYS = 7
 
 

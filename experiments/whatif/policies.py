@@ -16,20 +16,22 @@ from experiments.whatif.arrivals import Arrivals
 from experiments.whatif.city import City, Floats, Ints
 from experiments.whatif.day_routes import MUST_M
 from experiments.whatif.fixed_schedules import FixedSchedule, cyclic, tuned
+from processors.plan.worth import worth_of_going
 
 ON_THE_WAY_M = 300.0
 """A detour that hardly counts: what `may` containers are worth under the rules of practice."""
 MUST_DAYS, MAY_DAYS = 1.0, 3.0
 MAY_GO_M = 600.0
 MUST_PROBABILITY = 0.25
-OVERFLOW_M = 10_000.0
-"""What an overflow is worth to avoid, in metres: at P = 1 % a detour of 400 m."""
-LAST_HOUR_S = 3600.0
-"""The last hour of the next day is not counted on: trucks are back by then on most days."""
+OVERFLOW_M = 30_000.0
+"""What an overflow is worth to avoid, in metres: at P = 1 % a detour of 300 m."""
+CHANCES = 7
+"""Days looked ahead."""
+DAY_S = 86_400.0
+LAST_HOURS_S = 7200.0
+"""The last hours of a day are not counted on: trucks are back by then on most days."""
 LEAST_WORTH_M = 100.0
 """Less is no wish: hundreds of tiny ones cost the router more than they are worth."""
-WAIT_LEVEL = 0.55
-EARLY_SHARE = 0.5
 USUAL_NEIGHBOURS = 6
 
 
@@ -47,7 +49,8 @@ class Known(Protocol):
 @dataclass(frozen=True, eq=False)
 class Morning:
     """The moment of choosing. `group` are the fraction's stops; `collect_s` is the middle of today's work, `next_s` the end of the
-    next day's: the latest moment at which a container not emptied today may be emptied. `emptied_day` is the day of the last one."""
+    next day's: the latest moment at which a container not emptied today may be emptied. `visit_cost_m` is what a visit costs in the formula
+    of worth, `emptied_day` the day of the last one."""
 
     city: City
     known: Known
@@ -58,7 +61,7 @@ class Morning:
     next_s: float
     top_n: int
     schedule: FixedSchedule | None
-    usual_detour_m: Floats
+    visit_cost_m: Floats
     emptied_day: Ints
 
 
@@ -128,12 +131,13 @@ def must_may(morning: Morning) -> Wishes:
 
 
 def joint(morning: Morning) -> Wishes:
-    """Ours: which and in which order in one. Worth: the overflow that going now avoids, and the part of a later visit that it saves."""
-    group, city = morning.group, morning.city
-    overflow = morning.known.overflow_probability(morning.next_s - LAST_HOUR_S)[group]
-    level = np.minimum(1.0, morning.known.expected(morning.collect_s)[0] / city.capacity_l)[group]
-    early = EARLY_SHARE * morning.usual_detour_m[group] * np.clip((level - WAIT_LEVEL) / (1 - WAIT_LEVEL), 0.0, 1.0)
-    return _wishes(group, np.where(overflow >= MUST_PROBABILITY, MUST_M, OVERFLOW_M * overflow + early))
+    """Ours: which and in which order in one, by the planner's formula (`processors.plan.worth`)."""
+    group, known = morning.group, morning.known
+    chances_s = [morning.collect_s, *(morning.next_s - LAST_HOURS_S + DAY_S * ahead for ahead in range(CHANCES))]
+    overflow = np.array([known.overflow_probability(at_s)[group] for at_s in chances_s])
+    level = np.minimum(1.0, np.array([known.expected(at_s)[0][group] for at_s in chances_s]) / morning.city.capacity_l[group])
+    worth = worth_of_going(overflow, np.diff(level, axis=0), morning.visit_cost_m[group], OVERFLOW_M)
+    return _wishes(group, np.where(overflow[1] >= MUST_PROBABILITY, MUST_M, worth))
 
 
 def usual_detours(city: City) -> Floats:
@@ -155,6 +159,7 @@ POLICIES = {
         Policy("top_n", "sensors", "the N expected to be full first", top_n),
         Policy("threshold", "sensors", "over 80 % must, 60–80 % may", threshold(0.8, 0.6)),
         Policy("threshold_60", "sensors", "the same made safer: over 60 % must, 45–60 % may", threshold(0.6, 0.45)),
+        Policy("threshold_50", "sensors", "safer still: over 50 % must, 35–50 % may", threshold(0.5, 0.35)),
         Policy("must_may", "sensors", "full by the next chance must, within three days may", must_may),
         Policy("ours", "sensors", "joint choice and order", joint),
         Policy("oracle", "future", "ours, knowing what will come in", joint),

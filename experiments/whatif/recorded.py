@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from experiments.whatif.arrivals import HOUR_WEIGHTS, Arrivals
+from experiments.whatif.arrivals import FORESEEN_DAYS, HOUR_WEIGHTS, Arrivals
 from experiments.whatif.city import MEAN_LITRES, City, Floats, city_of_places
 from experiments.whatif.scenario import FractionSetup, Scenario
 from models.domain.failures import UserError
@@ -124,7 +124,7 @@ def recorded_city(recorded: Recorded, scenario: Scenario) -> City:
 def recorded_arrivals(recorded: Recorded, scenario: Scenario, days: int) -> Arrivals:
     """The recorded inflow: the first weeks as history, the next `days` (warm-up included) as what comes in."""
     first = 24 * scenario.history_days
-    litres = recorded.hourly_l[first : first + 24 * days]
+    litres = recorded.hourly_l[first : first + 24 * (days + FORESEEN_DAYS)]
     cumulative = np.vstack([np.zeros(litres.shape[1]), np.cumsum(litres, axis=0)])
     share = HOUR_WEIGHTS / HOUR_WEIGHTS.sum()
     return Arrivals(
@@ -134,4 +134,5 @@ def recorded_arrivals(recorded: Recorded, scenario: Scenario, days: int) -> Arri
         hour_share=np.concatenate([[0.0], np.cumsum(share)]),
         weekday_weights=np.ones(7),
         initial_l=recorded.initial_l,
+        days=days,
     )

@@ -45,7 +45,8 @@ class Sensors:
 class Scenario:
     """A city. `shifts` are the stretches of a truck's day between being at the depot; `rate_week_spread` is the standard deviation of
     the logarithm of a container's rate from week to week, `rate_week_memory` its correlation with the week before, `rate_walk`
-    what of it stays for good each week."""
+    what of it stays for good each week. `visit_share` is set per city like the planner's `STADSPULS_PLAN_ROOM_COST`: what a visit costs in
+    the formula of worth, as a share of the way to and from the sixth nearest container; larger where a trip's own way is long."""
 
     name: str
     clusters: int = 850
@@ -55,7 +56,7 @@ class Scenario:
     disposal_service_s: int = 0
     speed_km_h: float = 30.0
     shifts: tuple[tuple[int, int], ...] = ((7 * HOUR_S, 10 * HOUR_S), (37_800, 12 * HOUR_S), (45_000, 14 * HOUR_S))
-    plan_hour: int = 6
+    plan_hour: int = 7
     districts: int = 8
     rate_spread: float = 0.45
     rate_week_spread: float = 0.0
@@ -70,6 +71,7 @@ class Scenario:
     history_days: int = 56
     warm_up_days: int = 14
     top_n: int = 250
+    visit_share: float = 0.08
     unit: str = "clusters"
 
 
@@ -94,7 +96,8 @@ SCENARIOS = {
         weekday_weights=(1.15, 0.95, 0.95, 0.95, 1.0, 1.1, 0.9),
         windowed_share=0.25,
         breakdown_probability=0.02,
-        sensors=Sensors(mode="levels", noise=0.03, silent_share=0.05),
+        sensors=Sensors(mode="levels", noise=0.03, silent_share=0.05, litre_bias=0.15),
+        visit_share=0.5,
     ),
 }
 

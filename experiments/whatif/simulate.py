@@ -56,7 +56,7 @@ def simulate(world: World, policy: Policy, iterations: int, day_done: Callable[[
     scenario, city, arrivals = world.scenario, world.city, world.arrivals
     known = Foresight(city, arrivals) if policy.knows == "future" else Belief(scenario, city, arrivals, world.readings)
     schedule = policy.schedule(city, arrivals) if policy.schedule else None
-    usual = usual_detours(city)
+    visit_cost_m = scenario.visit_share * usual_detours(city)
     mark = -arrivals.initial_l
     emptied_day = np.full(len(city), -1, dtype=np.int64)
     tally = Tally(city, arrivals, mark, scenario.warm_up_days)
@@ -79,7 +79,7 @@ def simulate(world: World, policy: Policy, iterations: int, day_done: Callable[[
                 next_s=(day + 1) * DAY_S + ends,
                 top_n=scenario.top_n,
                 schedule=schedule,
-                usual_detour_m=usual,
+                visit_cost_m=visit_cost_m,
                 emptied_day=emptied_day,
             )
             yard = Yard(fraction.trucks, scenario.shifts, fraction.truck_capacity_l, scenario.disposal_service_s)

@@ -56,6 +56,7 @@ _TEXTS: dict[Language, dict[str, str]] = {
         "turn_off": "Below a chance of {turn} it would have waited.",
         "turn_week": "In a quieter week it would have waited.",
         "turn_passing": "Had no truck passed, it would have waited.",
+        "turn_detour": "With a longer detour it would have waited.",
         "turn_data": "A level younger than {hours} hours would have decided instead.",
         "turn_held": "Once its district is planned again, its level decides.",
         "turn_room": "Another truck, or room on one, would have changed that.",
@@ -107,6 +108,7 @@ _TEXTS: dict[Language, dict[str, str]] = {
         "turn_off": "Onder een kans van {turn} had hij gewacht.",
         "turn_week": "In een rustiger week had hij gewacht.",
         "turn_passing": "Was er geen wagen langsgekomen, dan had hij gewacht.",
+        "turn_detour": "Met een langere omweg had hij gewacht.",
         "turn_data": "Een niveau jonger dan {hours} uur had beslist.",
         "turn_held": "Zodra de wijk weer gepland wordt, beslist zijn niveau.",
         "turn_room": "Nog een wagen, of ruimte op een wagen, had dat veranderd.",
@@ -207,6 +209,8 @@ class _Words:
             DecisionRule.NO_ROOM: "turn_room",
             DecisionRule.OVERFLOW_FIRST: "turn_rank",
         }.get(rule, "")
+        if name == "turn_off" and figures.turning_probability == 0:
+            name = "turn_detour"
         if rule is DecisionRule.SCHEDULE and figures.unusable is not None:
             name = "turn_held" if figures.unusable in HELD else "turn_data"
         if rule in (DecisionRule.PINNED, DecisionRule.FORBIDDEN):

@@ -12,17 +12,20 @@ from models.domain.registry import FixedCollection, Truck
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LONGEST_SEARCH_DAYS = 70
+CHANCES_AHEAD = 6
+"""Chances after the next one that count: what going today is worth depends on how long a container could still wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chances:
     """When trucks may come: on the planned day (its middle, for a typical stop) and, if a container is left, next time at the
-    latest."""
+    latest; `later` are the latest moments of the chances after that."""
 
     plan_date: date
     today: datetime
     next_date: date
     next_latest: datetime
+    later: tuple[datetime, ...] = ()
 
 
 def collection_weekdays(text: str) -> frozenset[int]:
@@ -53,8 +56,11 @@ def chances(day: date, trucks: Sequence[Truck], weekdays: frozenset[int], zone: 
     """The chance on a day and the next one, from the shifts of the trucks."""
     starts = min(truck.shift_start_s for truck in trucks)
     ends = max(truck.shift_end_s for truck in trucks)
-    following = next_collection_day(day, weekdays)
-    return Chances(day, moment(day, (starts + ends) // 2, zone), following, moment(following, ends, zone))
+    days = [next_collection_day(day, weekdays)]
+    for _ in range(CHANCES_AHEAD):
+        days.append(next_collection_day(days[-1], weekdays))
+    following, *later = (moment(chance, ends, zone) for chance in days)
+    return Chances(day, moment(day, (starts + ends) // 2, zone), days[0], following, tuple(later))
 
 
 def is_due(line: FixedCollection, day: date) -> bool:

@@ -1,8 +1,8 @@
 """What a forecast says about going to a container now: how full it will be, how likely it overflows before the next chance, and
 what going now is worth. Pure; called once per container and plan.
 
-The prize of a container is the overflow that going now avoids, against waiting for the next chance, minus the value of the room
-that is still in it: an emptying of a half full container throws half an emptying away.
+The prize of a container is what going now is worth by `worth.py`: the overflow avoided and the later visit saved, minus the room
+that is still in it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from models.domain.plan import Unusable
 from models.domain.registry import Thing
 from models.fill_forecast.overlay import level_quantiles, overflow_probability
 from processors.plan.calendar import Chances
+from processors.plan.worth import worth_of_going
 from runtime.settings import PlanSettings
 
 
@@ -45,6 +46,8 @@ class Judgement:
     """P(overflow before the next chance, if nobody comes on the planned day)."""
     prize: float
     required: bool
+    worth_without_risk: float = 0.0
+    """What of going now is not the overflow avoided before the next chance: below zero where much room is left."""
     doubtful: bool = False
     unusable: Unusable | None = None
     brought_forward: BroughtForward | None = None
@@ -71,23 +74,25 @@ def judge(container: Thing, forecast: InflowForecast | None, when: Chances, sett
             required=False,
             unusable=unusable,
         )
-    levels = level_quantiles(forecast, at=[when.today])
-    column = levels.levels[:, 0]
-    median = float(np.interp(0.5, levels.quantiles, column))
-    load = float(np.interp(settings.plan_load_quantile, levels.quantiles, column))
-    before = overflow_probability(forecast, when.today)
-    by_next = overflow_probability(forecast, when.next_latest)
-    prize = settings.plan_overflow_cost * (by_next - before) - settings.plan_room_cost * (1 - median)
+    reach = forecast.cutoff + timedelta(hours=forecast.horizon_hours[-1])
+    moments = [when.today, when.next_latest, *(moment for moment in when.later if moment <= reach)]
+    levels = level_quantiles(forecast, at=moments)
+    medians = np.array([np.interp(0.5, levels.quantiles, column) for column in levels.levels.T])
+    load = float(np.interp(settings.plan_load_quantile, levels.quantiles, levels.levels[:, 0]))
+    risks = np.array([overflow_probability(forecast, moment) for moment in moments])
+    before, by_next = float(risks[0]), float(risks[1])
+    worth = float(worth_of_going(risks, np.diff(medians), settings.plan_room_cost, settings.plan_overflow_cost))
     return Judgement(
         container=container,
         level=forecast.level_at_cutoff,
         level_observed_at=forecast.level_observed_at,
-        level_at_collection=median,
+        level_at_collection=float(medians[0]),
         load_l=round(load * (container.capacity_l or 0)),
         overflow_before=before,
         overflow_by_next=by_next,
-        prize=max(0.0, round(prize, 2)),
+        prize=max(0.0, round(worth, 2)),
         required=by_next >= settings.plan_required_probability,
+        worth_without_risk=worth - settings.plan_overflow_cost * (by_next - before),
         doubtful=forecast.data_grade != "good",
     )
 

@@ -130,6 +130,5 @@ def _turning(outcome: Outcome, settings: PlanSettings) -> float | None:
     limit = settings.plan_required_probability
     if settings.plan_overflow_cost <= 0:
         return limit
-    room = settings.plan_room_cost * (1 - judged.level_at_collection)
-    pays_from = (judged.overflow_before or 0.0) + (outcome.cost + room) / settings.plan_overflow_cost
-    return round(min(limit, pays_from), 6)
+    pays_from = (judged.overflow_before or 0.0) + (outcome.cost - judged.worth_without_risk) / settings.plan_overflow_cost
+    return round(min(limit, max(0.0, pays_from)), 6)
