@@ -6,7 +6,8 @@ The same seed means the same arrivals for every policy, so that each seed gives 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from experiments.whatif.outcome import Outcome
 from models.paired_difference import Difference, difference
 
 DAYS_OF_WEEK = 7
+THRESHOLDS = ("threshold", "threshold_60", "threshold_50")
+"""The same rule, safer and safer: between two of them lies one that is as safe as any policy between their services."""
+LEAST_OVER_SHARE = 1e-5
 REFERENCE = "fixed_tuned"
 """The fixed schedule that plans are held against, in kilometres and in each district."""
 
@@ -26,6 +30,37 @@ def paired(outcomes: Sequence[Outcome], policy: str, other: str, measure: Measur
     seeds = sorted(set(ours) & set(theirs))
     values = [(measure(ours[seed]) - measure(theirs[seed])) * (100 / measure(theirs[seed]) if percent else 1.0) for seed in seeds]
     return difference(values)
+
+
+@dataclass(frozen=True, slots=True)
+class EquallySafe:
+    """A policy's kilometres against the threshold rule at the same service: `share` of the way from `riskier` to `safer`."""
+
+    riskier: str
+    safer: str
+    share: float
+    km: Difference
+
+
+def against_equally_safe_threshold(outcomes: Sequence[Outcome], policy: str) -> EquallySafe | None:
+    """Kilometres against a threshold that reaches the policy's mean service, in per cent and paired by seed. The threshold rule's
+    kilometres are taken between two of `THRESHOLDS`, on the logarithm of the share of emptyings over capacity; None where the
+    policy's service is not between theirs."""
+    present = [name for name in THRESHOLDS if of_policy(outcomes, name)]
+    wanted = _log_over(outcomes, policy)
+    for riskier, safer in pairwise(present):
+        high, low = _log_over(outcomes, riskier), _log_over(outcomes, safer)
+        if low <= wanted <= high and low < high:
+            share = (high - wanted) / (high - low)
+            ours, first, second = (of_policy(outcomes, name) for name in (policy, riskier, safer))
+            mixed = {seed: (1 - share) * first[seed].km + share * second[seed].km for seed in set(first) & set(second)}
+            seeds = sorted(set(ours) & set(mixed))
+            return EquallySafe(riskier, safer, share, difference([100 * (ours[seed].km / mixed[seed] - 1) for seed in seeds]))
+    return None
+
+
+def _log_over(outcomes: Sequence[Outcome], policy: str) -> float:
+    return float(np.log(max(LEAST_OVER_SHARE, 1 - mean(outcomes, policy, lambda item: item.service_level))))
 
 
 def by_week(outcomes: Sequence[Outcome]) -> list[Outcome]:

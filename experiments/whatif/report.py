@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from experiments.whatif.comparison import REFERENCE, mean, of_policy, paired, recommended
+from experiments.whatif.comparison import REFERENCE, against_equally_safe_threshold, mean, of_policy, paired, recommended
 from experiments.whatif.outcome import Outcome
 from experiments.whatif.policies import POLICIES
 from models.paired_difference import Difference
@@ -79,6 +79,9 @@ def findings(outcomes: Sequence[Outcome], districts: Sequence[str]) -> Iterator[
         for rival in policies:
             if rival not in ("ours", REFERENCE):
                 yield _against(outcomes, "ours", rival)
+        if (found := against_equally_safe_threshold(outcomes, "ours")) is not None:
+            between = f"{100 * found.share:.0f} % of the way from {found.riskier} to {found.safer}"
+            yield f"ours against a threshold of the same service ({between}): km {found.km.says(' %')}"
     for policy in policies:
         yield f"recommended: {policy}: {recommended(outcomes, policy, districts)}"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.whatif.comparison import REFERENCE, by_week, paired, recommended
+from experiments.whatif.comparison import REFERENCE, against_equally_safe_threshold, by_week, paired, recommended
 from experiments.whatif.outcome import Outcome
 from experiments.whatif.report import findings, run_rows, table
 from models.paired_difference import difference
@@ -96,3 +96,30 @@ def test_money_and_co2_come_from_the_settings() -> None:
     assert float(figures["km/t"]) == pytest.approx(7.0)
     assert np.isclose(float(figures["service %"]), 100.0)
     assert table([outcome("ours", 1, 140.0)], settings)[0][0] == "policy"
+
+
+def thresholds(ours_over: int) -> list[Outcome]:
+    """100 km at 10 of 140 over capacity, 200 km at 1, and ours with 90 km between."""
+    return [
+        item
+        for seed in (1, 2, 3)
+        for item in (
+            outcome("threshold", seed, 100 + seed, over=10),
+            outcome("threshold_60", seed, 200 + seed, over=1),
+            outcome("ours", seed, 90 + seed, over=ours_over),
+        )
+    ]
+
+
+def test_kilometres_at_the_same_service_lie_between_two_thresholds() -> None:
+    found = against_equally_safe_threshold(thresholds(ours_over=3), "ours")
+    assert found is not None
+    assert (found.riskier, found.safer) == ("threshold", "threshold_60")
+    assert found.share == pytest.approx(np.log(10 / 3) / np.log(10))
+    assert found.km.mean == pytest.approx(100 * (92 / (102 + 100 * found.share) - 1), abs=0.1)
+    assert any("same service" in line for line in findings(thresholds(ours_over=3), DISTRICTS))
+
+
+def test_a_service_that_no_threshold_reached_has_no_kilometres_to_compare() -> None:
+    assert against_equally_safe_threshold(thresholds(ours_over=0), "ours") is None
+    assert not any("same service" in line for line in findings(thresholds(ours_over=0), DISTRICTS))
