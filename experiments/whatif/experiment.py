@@ -23,7 +23,7 @@ from experiments.whatif.simulate import World, simulate, world_of
 from models.domain.failures import UserError
 from processors.plan import worth
 
-ITERATIONS = 200
+ITERATIONS = 150
 POLL_SECONDS = 0.5
 
 _done_days: Any = None

@@ -23,13 +23,11 @@ ON_THE_WAY_M = 300.0
 MUST_DAYS, MAY_DAYS = 1.0, 3.0
 MAY_GO_M = 600.0
 MUST_PROBABILITY = 0.25
-OVERFLOW_M = 30_000.0
-"""What an overflow is worth to avoid, in metres: at P = 1 % a detour of 300 m."""
+OVERFLOW_M = 50_000.0
+"""What an overflow is worth to avoid, in metres: at P = 1 % a detour of 500 m."""
 CHANCES = 7
 """Days looked ahead."""
 DAY_S = 86_400.0
-LAST_HOURS_S = 7200.0
-"""The last hours of a day are not counted on: trucks are back by then on most days."""
 LEAST_WORTH_M = 100.0
 """Less is no wish: hundreds of tiny ones cost the router more than they are worth."""
 USUAL_NEIGHBOURS = 6
@@ -133,7 +131,7 @@ def must_may(morning: Morning) -> Wishes:
 def joint(morning: Morning) -> Wishes:
     """Ours: which and in which order in one, by the planner's formula (`processors.plan.worth`)."""
     group, known = morning.group, morning.known
-    chances_s = [morning.collect_s, *(morning.next_s - LAST_HOURS_S + DAY_S * ahead for ahead in range(CHANCES))]
+    chances_s = [morning.collect_s + DAY_S * ahead for ahead in range(CHANCES + 1)]
     overflow = np.array([known.overflow_probability(at_s)[group] for at_s in chances_s])
     level = np.minimum(1.0, np.array([known.expected(at_s)[0][group] for at_s in chances_s]) / morning.city.capacity_l[group])
     worth = worth_of_going(overflow, np.diff(level, axis=0), morning.visit_cost_m[group], OVERFLOW_M)

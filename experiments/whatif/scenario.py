@@ -71,7 +71,7 @@ class Scenario:
     history_days: int = 56
     warm_up_days: int = 14
     top_n: int = 250
-    visit_share: float = 0.08
+    visit_share: float = 0.18
     unit: str = "clusters"
 
 

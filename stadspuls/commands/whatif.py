@@ -36,7 +36,7 @@ def whatif(
     policies: Annotated[str, typer.Option(help="Only these, separated by commas")] = "",
     sensors: Annotated[str, typer.Option(help="levels, deposits or perfect, instead of the scenario's")] = "",
     silent: Annotated[float | None, typer.Option(min=0, max=0.9, help="Share of the time that a sensor is silent")] = None,
-    iterations: Annotated[int, typer.Option(min=1, max=100_000, help="Search iterations per fraction and day")] = 200,
+    iterations: Annotated[int, typer.Option(min=1, max=100_000, help="Search iterations per fraction and day")] = 150,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="Processes side by side")] = 2,
     output: Annotated[
         Path | None, typer.Option(help="Folder for CSV files and plots; a stopped run goes on from what it has there")
