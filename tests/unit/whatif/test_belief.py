@@ -68,3 +68,13 @@ def test_sensors_are_silent_for_the_share_of_time_that_is_asked_for() -> None:
     assert silent.mean() == pytest.approx(0.2, abs=0.02)
     starts = (silent[1:] & ~silent[:-1]).sum()
     assert silent.sum() / starts == pytest.approx(21, rel=0.15)
+
+
+def test_the_oracle_sees_a_week_beyond_the_last_simulated_day() -> None:
+    world = world_of(replace(resized(SCENARIOS["groningen-850"], 200), warm_up_days=0), DAYS, seed=1)
+    foresight = Foresight(world.city, world.arrivals)
+    end = DAYS * DAY_S
+    week = foresight.expected(end + 7 * DAY_S)[0] - foresight.expected(end)[0]
+    usual = foresight.expected(end)[0] - foresight.expected(end - 7 * DAY_S)[0]
+    assert world.arrivals.days == DAYS
+    assert week.sum() == pytest.approx(usual.sum(), rel=0.1)

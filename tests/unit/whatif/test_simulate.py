@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.whatif.city import made_up_city
+from experiments.whatif.arrivals import Arrivals
+from experiments.whatif.city import City, made_up_city
+from experiments.whatif.fixed_schedules import FixedSchedule
 from experiments.whatif.outcome import Outcome
-from experiments.whatif.policies import POLICIES
+from experiments.whatif.policies import POLICIES, Policy, fixed
 from experiments.whatif.scenario import SCENARIOS, Scenario, resized
 from experiments.whatif.simulate import World, simulate, world_of
 
@@ -79,6 +81,18 @@ def test_nobody_collecting_overflows_everything(world: World) -> None:
 def test_broken_trucks_leave_stops_behind(world: World) -> None:
     broken = replace(world, breakdowns=np.full_like(world.breakdowns, 0.4))
     assert outcome(broken, "top_n").emptyings < 0.7 * outcome(world, "top_n").emptyings
+
+
+def weekly(city: City, arrivals: Arrivals) -> FixedSchedule:
+    return FixedSchedule(np.full(len(city), 7), np.arange(len(city)) % 7)
+
+
+def test_a_weekly_schedule_changes_nothing_from_week_to_week_and_one_by_levels_does(world: World) -> None:
+    by_calendar = simulate(world, Policy("weekly", "calendar", "every seventh day", fixed, weekly), 20, lambda: None)
+    assert by_calendar.plan_change == pytest.approx(0)
+    assert 5 < max(by_calendar.district_longest_days) < 7.5
+    assert by_calendar.never_served == 0
+    assert 0.1 < outcome(world, "ours").plan_change < 1
 
 
 def test_a_silent_sensor_tells_nothing() -> None:
