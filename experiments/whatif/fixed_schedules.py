@@ -67,9 +67,11 @@ def tuned(city: City, arrivals: Arrivals, wanted_service: float = WANTED_SERVICE
 
 def _service(fitting: Floats, interval: Ints) -> float:
     """Share of emptyings not over capacity, had the interval been kept in the weeks before, whatever the first day.
-    `fitting[d, stop]` is the share of windows of d + 1 days whose inflow fits."""
+    `fitting[d, stop]` is the share of windows of d + 1 days whose inflow fits. Days that overflow a container by themselves, whatever its
+    interval, do not count: else a handful of them would have every container emptied far too often."""
     emptyings = 1.0 / interval
-    return float((fitting[interval - 1, np.arange(len(interval))] * emptyings).sum() / emptyings.sum())
+    possible = fitting[interval - 1, np.arange(len(interval))] / np.maximum(fitting[0], 1e-9)
+    return float((possible * emptyings).sum() / emptyings.sum())
 
 
 def _window_sums(daily: Floats, days: int) -> Floats:
