@@ -217,9 +217,6 @@ class PlanSettings(Settings):
     plan_room_cost: float = Field(
         5, ge=0, description="What driving to one container usually costs: emptying it early wastes that times its room"
     )
-    plan_room_cost: float = Field(
-        5, ge=0, description="What driving to one container usually costs: emptying it early wastes that times its room"
-    )
     plan_level_days: int = Field(
         7, ge=0, le=14, description="The week that is levelled, in days from the planned one; 0: each day stands alone"
     )

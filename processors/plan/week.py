@@ -22,6 +22,7 @@ from models.fill_forecast.overlay import level_quantiles, overflow_probability
 from processors.plan.calendar import Chances, chances, collection_weekdays, is_due
 from processors.plan.judgement import BroughtForward, Judgement
 from processors.plan.planner import FractionDay
+from processors.plan.worth import worth_of_going
 from processors.routing.roads import DETOUR_FACTOR, RoadProfile, great_circle_m
 from runtime.settings import PlanSettings
 
@@ -72,9 +73,10 @@ def _moved(judged: Judgement, forward: Mapping[str, BroughtForward], settings: P
     found = forward.get(judged.container.thing_id)
     if found is None:
         return judged
-    avoided = found.overflow_by_due - (judged.overflow_before or 0.0)
-    prize = settings.plan_overflow_cost * avoided - settings.plan_room_cost * (1 - judged.level_at_collection)
-    return replace(judged, brought_forward=found, prize=max(judged.prize, round(prize, 2)))
+    risks = np.array([judged.overflow_before or 0.0, found.overflow_by_due])
+    room = np.array([1 - judged.level_at_collection])
+    worth = float(worth_of_going(risks, room, settings.plan_room_cost, settings.plan_overflow_cost))
+    return replace(judged, brought_forward=found, prize=max(judged.prize, round(worth, 2)))
 
 
 def week_of(day: FractionDay, forecasts: Mapping[str, InflowForecast], settings: PlanSettings, zone: ZoneInfo) -> Week:
