@@ -19,7 +19,7 @@ from processors.routing.solution import PlannedRoute
 
 Arc = tuple[str, str]
 
-USUAL_SHARE = 0.25
+USUAL_SHARE = 1.0
 """What keeping one pair of stops in order is worth, as a share of the plan's usual cost between two stops."""
 TOGETHER_SHARE = 0.25
 """What it is worth of that when two stops only follow each other with the truck that had both."""

@@ -31,7 +31,7 @@ from runtime.settings import PlanSettings
 from tests.benchmarks.planning_towns import HOUR, MADE_AT, PLANNED_DAY, city, town
 
 ZONE = ZoneInfo("Europe/Amsterdam")
-ITERATIONS, OF_A_REPLAN, OF_A_FRACTION = 600, 150, 600
+ITERATIONS, OF_A_REPLAN, OF_A_FRACTION = 600, 150, 400
 CORES = 2
 
 
@@ -100,6 +100,7 @@ def test_a_replan_after_one_event(candidates: Problem, plan: Solution, name: str
     assert used_s <= 5
 
 
+@pytest.mark.timeout(3600)  # the clock of a machine with other users
 def test_a_city_of_ten_thousand_containers_in_five_fractions() -> None:
     """All of a planning day but reading the database: judging, levelling, searching side by side, checking and giving reasons."""
     inputs = city(10_000, 20, seed=1)
