@@ -46,7 +46,7 @@ def backtest(
     refit_days: Annotated[int, typer.Option(min=1, max=400, help="Days between refits")] = 45,
     holidays: Annotated[
         str, typer.Option(help="Whose public holidays count as Sundays: a country like NL, a part of one like AU-VIC, or none")
-    ] = "NL",
+    ] = "none",
     output: Annotated[Path | None, typer.Option(help="Write the forecasts to this CSV file")] = None,
     workers: Annotated[
         int, typer.Option(min=0, max=64, help="Processes that compute; 0: as many as cores, one for small files")
