@@ -32,10 +32,10 @@ _ENOUGH_STARTS = 20
 _POOL_STARTS = 40
 _PACE_DAYS = 14.0
 _PRIOR_DAYS = 3.0
-_HINDSIGHT_STEP = 101 * HOUR
-"""Not a whole number of days, so that every hour of the day is looked back from."""
-_HINDSIGHT_CUTOFFS = 12
-_MOST_HINDSIGHTS = 800
+_HINDSIGHT_STEP = 4 * DAY
+"""Whole days: how often a container is full, and how sure its next hours are, differs by the hour that one looks from."""
+_FEWEST_CUTOFFS, _HINDSIGHT_CUTOFFS = 4, 12
+_MOST_HINDSIGHTS = 2400
 _POOL_LEVELS = np.linspace(0.01, 0.99, 99)
 
 # Where no container of any fraction has a week of data yet: a rate between "hardly used" and "full in a day and a half".
@@ -178,8 +178,10 @@ def own_weight(days: float) -> float:
 def _calibrated(bare: FittedEmpiricalInflow, seen: Sequence[History], cutoff: float, known_at: float) -> FittedEmpiricalInflow:
     """With the spread that it would have needed in the last weeks. A container's own past learns from nothing but its own past, so what it would have
     said then is what it did not know."""
-    sample = seen[:: max(1, -(-len(seen) * _HINDSIGHT_CUTOFFS // _MOST_HINDSIGHTS))]
-    cutoffs = (cutoff - _HINDSIGHT_STEP * np.arange(1, _HINDSIGHT_CUTOFFS + 1)).tolist()
+    each = int(np.clip(_MOST_HINDSIGHTS // max(1, len(seen)), _FEWEST_CUTOFFS, _HINDSIGHT_CUTOFFS))
+    sample = seen[:: max(1, -(-len(seen) * each // _MOST_HINDSIGHTS))]
+    steps = np.round(np.linspace(1, _HINDSIGHT_CUTOFFS, each))
+    cutoffs = (cutoff - _HINDSIGHT_STEP * steps).tolist()
     found = hindsight(
         lambda histories, at: [bare.forecast(item, cutoff=at, known_at=known_at) for item in histories], sample, cutoffs
     )

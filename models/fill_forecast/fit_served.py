@@ -192,7 +192,8 @@ class _Work:
 
     def spread(self, model: ServedInflow) -> ServedInflow:
         """The model with the factors that its forecasts of the validation would have needed, as levels with the collections that really happened."""
-        cutoffs = np.linspace(self.validation_begin, self._cutoff - DAY, _SPREAD_CUTOFFS).tolist()
+        days = (self._cutoff - self.validation_begin) / DAY
+        cutoffs = (self._cutoff - DAY * np.unique(np.round(np.linspace(1, max(1.0, days), _SPREAD_CUTOFFS)))).tolist()
         step = max(1, -(-len(self._histories) * _SPREAD_CUTOFFS // _MOST_SPREAD))
         found = hindsight(
             lambda histories, at: model.forecast_many(histories, cutoff=at, known_at=self._known_at),

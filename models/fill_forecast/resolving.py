@@ -15,8 +15,8 @@ from models.fill_forecast.forecaster import QUANTILES
 from models.fill_forecast.history import DAY, HOUR, FloatArray, History, moment
 from models.fill_forecast.inflow import InflowCurve, inflow_curve
 from models.fill_forecast.overlay import uncut_levels
-from models.fill_forecast.recalibration import Resolved, misses
-from models.fill_forecast.settled import settled_levels
+from models.fill_forecast.recalibration import HIGH, LOW, Resolved, misses
+from models.fill_forecast.settled import settled_levels, settled_share
 from models.fill_forecast.suspects import FULL
 
 RESOLVED_HORIZON_HOURS: tuple[int, ...] = (6, 12, 24, 48, 72, 96, 120, 144, 168)
@@ -37,17 +37,30 @@ def resolved_of(
     hours = np.array([h for h in horizon_hours if h in forecast.horizon_hours and cutoff + h * HOUR <= known_until], dtype=float)
     truth = settled_levels(curve, cutoff + hours * HOUR, since=cutoff)
     hours, truth = hours[~np.isnan(truth)], truth[~np.isnan(truth)]
-    collected = emptied_about(curve)
+    collected, unsure = emptied_about(curve)
+    unsure = unsure[collected > cutoff]
     collected = collected[collected > cutoff]
     targets = cutoff + hours * HOUR
     levels = np.empty((len(forecast.quantiles), len(hours)))
     length = hours.copy()
+    truth_error = np.full(len(hours), _truth_error(forecast, curve))
     for column, target in enumerate(targets.tolist()):
         before = collected[collected <= target]
         levels[:, column] = uncut_levels(forecast, [moment(at) for at in before.tolist()], [moment(target)])[:, 0]
+        if len(before):
+            truth_error[column] = np.hypot(truth_error[column], unsure[len(before) - 1])
         length[column] = (target - (before[-1] if len(before) else cutoff)) / HOUR
-    below, above = misses(forecast.quantiles, levels, truth)
+    below, above = misses(forecast.quantiles, levels, truth, truth_error=truth_error)
     return Resolved((fraction,) * len(hours), length, below, above, (truth >= FULL).astype(np.float64))
+
+
+def _truth_error(forecast: InflowForecast, curve: InflowCurve) -> float:
+    """Half the width of the 80 % interval of a settled level's own error, from that of the level at the cutoff, which is a sensor's too."""
+    if not forecast.level_error:
+        return 0.0
+    share = settled_share(curve)
+    low, high = (forecast.level_error[forecast.quantiles.index(quantile)] for quantile in (LOW, HIGH))
+    return 0.5 * (high - low) * float(np.sqrt(share / (1 - share)))
 
 
 def before_calibration(forecast: InflowForecast) -> InflowForecast:
@@ -60,10 +73,11 @@ def before_calibration(forecast: InflowForecast) -> InflowForecast:
     )
 
 
-def emptied_about(curve: InflowCurve) -> FloatArray:
-    """When each emptying of a curve was: the middle between the readings around it."""
-    found: FloatArray = 0.5 * (curve.times[curve.emptyings.last_before] + curve.times[curve.emptyings.first_after])
-    return found
+def emptied_about(curve: InflowCurve) -> tuple[FloatArray, FloatArray]:
+    """(when each emptying of a curve was, how much of the level after it that leaves open): the middle between the readings around it, and half
+    of the middle eight tenths of what usually comes in between these."""
+    before, after = curve.times[curve.emptyings.last_before], curve.times[curve.emptyings.first_after]
+    return 0.5 * (before + after), 0.4 * curve.usual.inflow(before, after)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -99,7 +113,8 @@ def level_errors(found: Sequence[Hindsight]) -> dict[str, tuple[float, ...]]:
         cutoff = item.forecast.cutoff.timestamp()
         settled = float(settled_levels(item.curve, np.array([cutoff]), since=cutoff)[0])
         if settled < FULL:  # not where it was not read, either
-            errors.setdefault(item.history.fraction, []).append(settled - item.forecast.level_at_cutoff)
+            own = float(np.sqrt(1 - settled_share(item.curve)))
+            errors.setdefault(item.history.fraction, []).append(own * (settled - item.forecast.level_at_cutoff))
     sides = np.sign(np.array(QUANTILES) - 0.5)
     return {
         fraction: tuple((sides * np.maximum(0.0, sides * np.quantile(values, QUANTILES))).tolist())

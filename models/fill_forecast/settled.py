@@ -25,7 +25,7 @@ def settled_levels(curve: InflowCurve, at: FloatArray, *, since: float = -np.inf
     found = np.full(len(at), np.nan)
     if not len(curve.times):
         return found
-    reach = DAY * float(np.clip(_GAIN_WITHIN / max(curve.rate_per_day, 1e-6), _SHORTEST_DAYS, _LONGEST_DAYS))
+    reach = _reach(curve)
     first_after = curve.emptyings.first_after
     place = np.searchsorted(curve.times, at, side="right")
     fresh = int(np.searchsorted(curve.times, since, side="right"))
@@ -48,3 +48,13 @@ def settled_levels(curve: InflowCurve, at: FloatArray, *, since: float = -np.inf
         # At full a reading says "at least": carrying it back or forth says nothing.
         found[index] = nearest if nearest >= FULL else np.clip(carried.mean(), 0.0, 1.0)
     return found
+
+
+def settled_share(curve: InflowCurve) -> float:
+    """Of the squared difference between a settled level and a reading's, the part that is the settled level's own error. A heap shifts within about
+    a day, so that averaging over less leaves nearly all of its error."""
+    return 1 / (2 + 2 * _reach(curve) / DAY)
+
+
+def _reach(curve: InflowCurve) -> float:
+    return DAY * float(np.clip(_GAIN_WITHIN / max(curve.rate_per_day, 1e-6), _SHORTEST_DAYS, _LONGEST_DAYS))

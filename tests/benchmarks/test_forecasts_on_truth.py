@@ -20,8 +20,8 @@ from simulators.fill_series import FillSeries
 from simulators.forecast_evaluation import CoverageCase, TimeCase, city_of, evaluate
 
 pytestmark = pytest.mark.timeout(7200)
-SEEDS = evaluation_seeds()[:4]
-CONTAINERS, DAYS = 40, 100
+SEEDS = evaluation_seeds()
+CONTAINERS, DAYS = 25, 100
 FORECASTERS: tuple[Forecaster, ...] = (EmpiricalInflow(), WeighedInflow())
 
 
