@@ -38,8 +38,9 @@ def settled_levels(curve: InflowCurve, at: FloatArray, *, since: float = -np.inf
         begin = max(begin, fresh)
         low = max(begin, int(np.searchsorted(curve.times, moment - reach)))
         high = min(end, int(np.searchsorted(curve.times, moment + reach, side="right")))
-        if high <= low:
-            low, high = max(begin, right - 1), min(end, right)
+        if high <= low:  # readings further apart than that: the nearest one
+            low = right if right - 1 < begin else right - 1
+            high = min(end, low + 1)
         times, levels = curve.times[low:high], curve.levels[low:high]
         if not len(times) or float(np.abs(times - moment).min()) > _NEAREST:
             continue
