@@ -26,6 +26,7 @@ from models.fill_forecast.rows import Rows, build_rows, without_truth
 from models.fill_forecast.served_inflow import ServedInflow
 from tests.benchmarks.real_like_containers import real_like
 
+pytestmark = pytest.mark.timeout(3600)  # CPU seconds are what is limited; a busy machine may take its time
 CONTAINERS, DAYS = 10_000, 7
 REFIT_ROWS = 500_000
 
