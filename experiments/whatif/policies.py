@@ -23,8 +23,6 @@ ON_THE_WAY_M = 300.0
 MUST_DAYS, MAY_DAYS = 1.0, 3.0
 MAY_GO_M = 600.0
 MUST_PROBABILITY = 0.25
-OVERFLOW_M = 50_000.0
-"""What an overflow is worth to avoid, in metres: at P = 1 % a detour of 500 m."""
 CHANCES = 7
 """Days looked ahead."""
 DAY_S = 86_400.0
@@ -47,8 +45,8 @@ class Known(Protocol):
 @dataclass(frozen=True, eq=False)
 class Morning:
     """The moment of choosing. `group` are the fraction's stops; `collect_s` is the middle of today's work, `next_s` the end of the
-    next day's: the latest moment at which a container not emptied today may be emptied. `visit_cost_m` is what a visit costs in the formula
-    of worth, `emptied_day` the day of the last one."""
+    next day's: the latest moment at which a container not emptied today may be emptied. `overflow_m` and `visit_cost_m` are what an
+    overflow and a visit cost in the formula of worth, `emptied_day` is the day of the last emptying."""
 
     city: City
     known: Known
@@ -59,6 +57,7 @@ class Morning:
     next_s: float
     top_n: int
     schedule: FixedSchedule | None
+    overflow_m: float
     visit_cost_m: Floats
     emptied_day: Ints
 
@@ -134,7 +133,7 @@ def joint(morning: Morning) -> Wishes:
     chances_s = [morning.collect_s + DAY_S * ahead for ahead in range(CHANCES + 1)]
     overflow = np.array([known.overflow_probability(at_s)[group] for at_s in chances_s])
     level = np.minimum(1.0, np.array([known.expected(at_s)[0][group] for at_s in chances_s]) / morning.city.capacity_l[group])
-    worth = worth_of_going(overflow, np.diff(level, axis=0), morning.visit_cost_m[group], OVERFLOW_M)
+    worth = worth_of_going(overflow, np.diff(level, axis=0), morning.visit_cost_m[group], morning.overflow_m)
     return _wishes(group, np.where(overflow[1] >= MUST_PROBABILITY, MUST_M, worth))
 
 

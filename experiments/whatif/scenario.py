@@ -45,8 +45,9 @@ class Sensors:
 class Scenario:
     """A city. `shifts` are the stretches of a truck's day between being at the depot; `rate_week_spread` is the standard deviation of
     the logarithm of a container's rate from week to week, `rate_week_memory` its correlation with the week before, `rate_walk`
-    what of it stays for good each week. `visit_share` is set per city like the planner's `STADSPULS_PLAN_ROOM_COST`: what a visit costs in
-    the formula of worth, as a share of the way to and from the sixth nearest container; larger where a trip's own way is long."""
+    what of it stays for good each week. Two numbers of the formula of worth are set per city, like the planner's
+    `STADSPULS_PLAN_OVERFLOW_COST` and `STADSPULS_PLAN_ROOM_COST`: `overflow_m`, what an overflow is worth to avoid in metres (50,000: at
+    P = 1 % a detour of 500 m), and `visit_share`, what a visit costs as a share of the way to and from the sixth nearest container."""
 
     name: str
     clusters: int = 850
@@ -71,6 +72,7 @@ class Scenario:
     history_days: int = 56
     warm_up_days: int = 14
     top_n: int = 250
+    overflow_m: float = 50_000.0
     visit_share: float = 0.18
     unit: str = "clusters"
 
@@ -97,6 +99,7 @@ SCENARIOS = {
         windowed_share=0.25,
         breakdown_probability=0.02,
         sensors=Sensors(mode="levels", noise=0.03, silent_share=0.05, litre_bias=0.15),
+        overflow_m=20_000.0,
         visit_share=0.5,
     ),
 }

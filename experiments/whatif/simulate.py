@@ -79,6 +79,7 @@ def simulate(world: World, policy: Policy, iterations: int, day_done: Callable[[
                 next_s=(day + 1) * DAY_S + ends,
                 top_n=scenario.top_n,
                 schedule=schedule,
+                overflow_m=scenario.overflow_m,
                 visit_cost_m=visit_cost_m,
                 emptied_day=emptied_day,
             )
