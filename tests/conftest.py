@@ -11,15 +11,13 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 
-from deploy.local import postgres_server, programs, stack
-from deploy.local.credentials import load_or_make_secrets
-from deploy.local.layout import run_directory
+from deploy.local import programs, stack
 from deploy.local.processes import Engine, StackState
-from runtime.settings import ENVIRONMENT_PREFIX, DatabaseSettings, load
+from runtime.settings import ENVIRONMENT_PREFIX, DatabaseSettings
+from tests.databases import Templates, copied
 from tests.living_city import living_city
 from tests.planners_day import planners_city, planners_day
 
@@ -64,17 +62,19 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     return chosen
 
 
+@pytest.fixture(scope="session")
+async def templates(servers: StackState) -> AsyncIterator[Templates]:
+    """The databases that tests get copies of, each made the first time it is asked for."""
+    made = Templates(servers)
+    yield made
+    await made.drop()
+
+
 @pytest.fixture
-async def database(servers: StackState, engine: Engine) -> AsyncIterator[DatabaseSettings]:
+async def database(servers: StackState, templates: Templates, engine: Engine) -> AsyncIterator[DatabaseSettings]:
     """A fresh, empty database on `engine`, as the migrator sees it. For another role, copy `database_name` into its settings."""
-    passwords = load_or_make_secrets(run_directory(servers.run_dir).secrets_file)
-    port = servers.process("postgres").port
-    name = f"test_{uuid4().hex[:12]}"
-    await postgres_server.create_database(port, passwords, name, engine)
-    try:
-        yield load(DatabaseSettings, "operator", servers.run_dir).model_copy(update={"database_name": name})
-    finally:
-        await postgres_server.drop_database(port, passwords, name)
+    async with copied(servers, engine, await templates.empty(engine)) as settings:
+        yield settings
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

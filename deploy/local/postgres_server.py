@@ -163,12 +163,14 @@ async def make_roles(connection: asyncpg.Connection, passwords: Mapping[str, str
         )
 
 
-async def create_database(port: int, passwords: Mapping[str, str], name: str, engine: Engine) -> None:
-    """An empty database owned by the migrator, with the extension on the timescale engine; nothing when it exists."""
+async def create_database(
+    port: int, passwords: Mapping[str, str], name: str, engine: Engine, *, template: str = "template1"
+) -> None:
+    """An empty database, or a copy of `template`, owned by the migrator, with the extension on the timescale engine; nothing when it exists."""
     connection = await connect(port, passwords)
     try:
         if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", name):
-            await connection.execute(f'CREATE DATABASE "{name}" OWNER migrator')
+            await connection.execute(f'CREATE DATABASE "{name}" OWNER migrator TEMPLATE "{template}"')
         await connection.execute(f'REVOKE ALL ON DATABASE "{name}" FROM PUBLIC')
         await connection.execute(f'GRANT CONNECT ON DATABASE "{name}" TO {", ".join(DATABASE_ROLES)}')
     finally:
@@ -179,6 +181,16 @@ async def create_database(port: int, passwords: Mapping[str, str], name: str, en
             await connection.execute("CREATE EXTENSION IF NOT EXISTS timescaledb")
         finally:
             await connection.close()
+
+
+async def close_to_sessions(port: int, passwords: Mapping[str, str], name: str) -> None:
+    """Ends a database's sessions and lets none in, so that it can be copied: TimescaleDB's own would stand in the way."""
+    connection = await connect(port, passwords)
+    try:
+        await connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        await connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", name)
+    finally:
+        await connection.close()
 
 
 async def drop_database(port: int, passwords: Mapping[str, str], name: str) -> None:
