@@ -71,10 +71,16 @@ async def templates(servers: StackState) -> AsyncIterator[Templates]:
 
 
 @pytest.fixture
-async def database(servers: StackState, templates: Templates, engine: Engine) -> AsyncIterator[DatabaseSettings]:
+async def empty_database(servers: StackState, templates: Templates, engine: Engine) -> AsyncIterator[DatabaseSettings]:
     """A fresh, empty database on `engine`, as the migrator sees it. For another role, copy `database_name` into its settings."""
     async with copied(servers, engine, await templates.empty(engine)) as settings:
         yield settings
+
+
+@pytest.fixture
+def database(empty_database: DatabaseSettings) -> DatabaseSettings:
+    """The same; below `tests/integration` it is migrated."""
+    return empty_database
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:

@@ -164,9 +164,12 @@ async def make_roles(connection: asyncpg.Connection, passwords: Mapping[str, str
 
 
 async def create_database(
-    port: int, passwords: Mapping[str, str], name: str, engine: Engine, *, template: str = "template1"
+    port: int, passwords: Mapping[str, str], name: str, engine: Engine, *, template: str = "template0"
 ) -> None:
-    """An empty database, or a copy of `template`, owned by the migrator, with the extension on the timescale engine; nothing when it exists."""
+    """An empty database, or a copy of `template`, owned by the migrator, with the extension on the timescale engine; nothing when it exists.
+
+    Empty ones are not copied from template1: TimescaleDB's launcher looks into that now and then, and who is looked into cannot be copied.
+    """
     connection = await connect(port, passwords)
     try:
         if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", name):

@@ -178,13 +178,13 @@ async def test_kafka_makes_no_topic_by_itself(servers: StackState) -> None:
         await admin.close()
 
 
-async def test_a_database_is_empty_and_on_the_engine_that_was_asked_for(database: DatabaseSettings, engine: Engine) -> None:
+async def test_a_database_is_empty_and_on_the_engine_that_was_asked_for(empty_database: DatabaseSettings, engine: Engine) -> None:
     connection = await asyncpg.connect(
-        host=database.database_host,
-        port=database.database_port,
-        user=database.database_user,
-        password=database.database_password.get_secret_value(),
-        database=database.database_name,
+        host=empty_database.database_host,
+        port=empty_database.database_port,
+        user=empty_database.database_user,
+        password=empty_database.database_password.get_secret_value(),
+        database=empty_database.database_name,
     )
     try:
         extensions = {row["extname"] for row in await connection.fetch("SELECT extname FROM pg_extension")}

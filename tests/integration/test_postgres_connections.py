@@ -207,7 +207,12 @@ async def test_a_black_hole_in_the_middle_of_a_session_is_given_up(database: Dat
                 writer.write(data)
         writer.close()
 
+    links: list[asyncio.Task[None]] = []
+
     async def link(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        links.append(task)
         far_reader, far_writer = await asyncio.open_connection(database.database_host, database.database_port)
         await asyncio.gather(forward(reader, far_writer), forward(far_reader, writer))
 
@@ -233,3 +238,4 @@ async def test_a_black_hole_in_the_middle_of_a_session_is_given_up(database: Dat
     assert isinstance(pool, Pool)
     pool.terminate()
     server.close()
+    await asyncio.wait_for(asyncio.gather(*links), 10)

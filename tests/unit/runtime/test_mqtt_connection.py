@@ -41,6 +41,7 @@ class Broker:
 
     async def stop(self) -> None:
         self._server.close()
+        await asyncio.sleep(0)  # a connection that was accepted just now gets its writer
         for writer in self._writers:
             writer.close()
             with contextlib.suppress(OSError):
