@@ -156,7 +156,9 @@ async def test_a_planner_looks_at_the_day_and_releases_it(
     assert "released and handed out" in await panel.inner_text()
     await page.screenshot(path=str(tmp_path / "day.png"))
     await page.set_extra_http_headers({"authorization": PLANNER["authorization"]})
-    await page.goto(f"{served.address}/v1/plans/{MONDAY}/tours/truck-4/sheet/html")
+    async with planners_day.pool.acquire() as connection:
+        truck = (await plans_of(connection, MONDAY))[0].routes[0].truck_id
+    await page.goto(f"{served.address}/v1/plans/{MONDAY}/tours/{truck}/sheet/html")
     assert await page.locator("figure svg.segno").count() == 1
     assert "released and handed out" in await page.inner_text("header")
     await page.screenshot(path=str(tmp_path / "sheet.png"))
