@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from api.dependencies import BackendOf
 from models.domain.language import Language
-from models.domain.plan import CollectionPlan, ContainerDecision, CostedSchedule, Route, Visit, VisitKind
+from models.domain.plan import CollectionPlan, ContainerDecision, CostedSchedule, LeftBehind, Route, Visit, VisitKind, left_in_all
 from models.domain.reason_words import reason
 from models.domain.verdict_words import verdict_sentence
 from storage.plans import plans_of
@@ -45,7 +45,8 @@ class PlanView(BaseModel):
 
 
 class DayPlan(BaseModel):
-    """All plans of one day. `totals` and `fixed_schedule` are sums over them, costed on the same roads by the same rules."""
+    """All plans of one day. `totals` and `fixed_schedule` are sums over them, costed on the same roads by the same rules; the `left_by`
+    of each says what it leaves standing, without which kilometres do not compare."""
 
     plan_date: date
     revisions: dict[str, int]
@@ -53,6 +54,8 @@ class DayPlan(BaseModel):
     checked: bool
     totals: CostedSchedule
     fixed_schedule: CostedSchedule
+    left_by_plan: LeftBehind
+    left_by_fixed_schedule: LeftBehind
     plans: list[PlanView]
 
 
@@ -99,6 +102,8 @@ def day_plan(plan_date: date, found: list[CollectionPlan]) -> DayPlan:
             distance_m=sum(item.distance_m for item in fixed),
             duration_s=sum(item.duration_s for item in fixed),
         ),
+        left_by_plan=left_in_all([plan.left_by_plan for plan in found]),
+        left_by_fixed_schedule=left_in_all([plan.left_by_fixed_schedule for plan in found if plan.fixed_schedule is not None]),
         plans=[_view(plan) for plan in found],
     )
 

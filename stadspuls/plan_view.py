@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.domain.plan import CollectionPlan, ContainerDecision, DecisionRule
+from models.domain.plan import CollectionPlan, ContainerDecision, DecisionRule, left_in_all
 
 _RULE_ORDER = (
     DecisionRule.PINNED,
@@ -43,7 +43,17 @@ def _headline(plans: Sequence[CollectionPlan]) -> str:
     return (
         f"Plan for {plans[0].plan_date:%A %d %B %Y}: {trucks} trucks, {stops} stops, {kilometres:.1f} km. The fixed schedule of that "
         f"day: {sum(item.trucks for item in fixed)} trucks, {sum(item.stops for item in fixed)} stops, "
-        f"{sum(item.distance_m for item in fixed) / 1000:.1f} km."
+        f"{sum(item.distance_m for item in fixed) / 1000:.1f} km.\n{left_standing(plans)}"
+    )
+
+
+def left_standing(plans: Sequence[CollectionPlan]) -> str:
+    """What both leave until the next collection, without which their kilometres do not compare."""
+    ours = left_in_all([plan.left_by_plan for plan in plans])
+    fixed = left_in_all([plan.left_by_fixed_schedule for plan in plans if plan.fixed_schedule is not None])
+    return (
+        f"Left standing until the next collection: {ours.required} that must go by the plan, {fixed.required} by the fixed schedule; "
+        f"expected to overflow by then {ours.expected_overflows:.1f} and {fixed.expected_overflows:.1f}."
     )
 
 

@@ -50,7 +50,8 @@ export function planPanel(plan, search) {
   return `<h2>Plan of ${day(plan.plan_date)}</h2>
     <table><tr><th></th><th class="number">plan</th><th class="number">fixed schedule</th></tr>
     ${compare("trucks", total.trucks, fixed.trucks)}${compare("stops", total.stops, fixed.stops)}
-    ${compare("distance", kilometres(total.distance_m), kilometres(fixed.distance_m))}${compare("hours", hours(total.duration_s), hours(fixed.duration_s))}</table>
+    ${compare("distance", kilometres(total.distance_m), kilometres(fixed.distance_m))}${compare("hours", hours(total.duration_s), hours(fixed.duration_s))}
+    ${compare("leaves standing what must go", plan.left_by_plan.required, plan.left_by_fixed_schedule.required)}${compare("expected to overflow before the next collection", Math.round(plan.left_by_plan.expected_overflows), Math.round(plan.left_by_fixed_schedule.expected_overflows))}</table>
     <p class="hint">Both costed on the same roads (${escape(plan.matrix_source)}); ${plan.checked ? "passed the independent check" : "<b>did not pass the check</b>"}.</p>
     ${plan.plans.map(fractionPart).join("")}
     <h2>Why is a container on it, or not?</h2><input type="search" id="search" placeholder="container, reason or truck" aria-label="Search the reasons" value="${escape(search)}">

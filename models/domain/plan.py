@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
 
@@ -131,6 +132,14 @@ class CostedSchedule(DomainType):
     duration_s: int
 
 
+class LeftBehind(DomainType):
+    """What tours leave standing until the next chance: containers that had to go, and how many of all that they leave are expected
+    to overflow by then."""
+
+    required: int
+    expected_overflows: float
+
+
 class CollectionPlan(DomainType):
     """A plan of one day, district ("*" = all) and fraction. `revision` counts from 1; `check_failures` is empty when the
     independent checker found nothing wrong. `verdict` is one sentence on whether this or the fixed schedule was better and is kept."""
@@ -166,3 +175,26 @@ class CollectionPlan(DomainType):
     @property
     def stop_count(self) -> int:
         return sum(1 for route in self.routes for visit in route.visits if visit.kind is VisitKind.STOP)
+
+    @property
+    def left_by_plan(self) -> LeftBehind:
+        return _left_behind(self.decisions, self.routes)
+
+    @property
+    def left_by_fixed_schedule(self) -> LeftBehind:
+        return _left_behind(self.decisions, self.fixed_routes)
+
+
+def left_in_all(found: Sequence[LeftBehind]) -> LeftBehind:
+    """The sum over the fractions of a day."""
+    expected = round(sum(item.expected_overflows for item in found), 1)
+    return LeftBehind(required=sum(item.required for item in found), expected_overflows=expected)
+
+
+def _left_behind(decisions: Sequence[ContainerDecision], routes: Sequence[Route]) -> LeftBehind:
+    served = {name for route in routes for visit in route.visits for name in visit.container_ids}
+    left = [item for item in decisions if item.container_id not in served and item.overflow_probability is not None]
+    risks = [(item.overflow_probability or 0.0, item.figures.required_from if item.figures else 1.0) for item in left]
+    return LeftBehind(
+        required=sum(risk >= limit for risk, limit in risks), expected_overflows=round(sum(risk for risk, _ in risks), 2)
+    )

@@ -58,6 +58,10 @@ class PlanSummary(BaseModel):
     fixed_stops: int
     fixed_km: float
     fixed_hours: float
+    left_required: int
+    left_overflows: float
+    fixed_left_required: int
+    fixed_left_overflows: float
     check_passed: bool
 
 
@@ -93,6 +97,7 @@ class DemoSummary(BaseModel):
 def plan_summary(day: dict[str, Any]) -> PlanSummary:
     """From the answer of `/v1/plans/{date}`."""
     ours, fixed = day["totals"], day["fixed_schedule"]
+    left, fixed_left = day["left_by_plan"], day["left_by_fixed_schedule"]
     return PlanSummary(
         plan_date=day["plan_date"],
         trucks=ours["trucks"],
@@ -103,6 +108,10 @@ def plan_summary(day: dict[str, Any]) -> PlanSummary:
         fixed_stops=fixed["stops"],
         fixed_km=round(fixed["distance_m"] / 1000, 1),
         fixed_hours=round(fixed["duration_s"] / 3600, 1),
+        left_required=left["required"],
+        left_overflows=left["expected_overflows"],
+        fixed_left_required=fixed_left["required"],
+        fixed_left_overflows=fixed_left["expected_overflows"],
         check_passed=day["checked"],
     )
 
@@ -142,6 +151,10 @@ def sentences(summary: DemoSummary) -> list[str]:
         lines.append(
             f"The plan for {plan.plan_date}: {plan.trucks} trucks, {plan.stops} stops, {plan.km} km, {plan.hours} h of work. The fixed "
             f"schedule of that day: {plan.fixed_trucks} trucks, {plan.fixed_stops} stops, {plan.fixed_km} km, {plan.fixed_hours} h, same roads."
+        )
+        lines.append(
+            f"What they leave standing until the next collection: the plan {plan.left_required} containers that must go, the fixed schedule "
+            f"{plan.fixed_left_required}; expected to overflow by then: {plan.left_overflows:.0f} and {plan.fixed_left_overflows:.0f}."
         )
         lines.append("The plan passed its independent check." if plan.check_passed else "THE PLAN FAILED ITS CHECK.")
     else:

@@ -184,6 +184,14 @@ async def test_a_plan_comes_back_with_its_inputs_and_leaves_through_the_outbox(s
     assert await unsent_messages(storage, "plans") == []
 
 
+async def test_a_plan_of_a_newer_release_is_read_without_what_this_one_does_not_know(storage: asyncpg.Connection) -> None:
+    await save_plan(storage, _plan(), INPUTS)
+    await storage.execute(
+        """UPDATE plan SET document = jsonb_set(jsonb_set(document::jsonb, '{of_a_newer_release}', '1'), '{decisions,0,of_a_newer_release}', '2')"""
+    )
+    assert await plans_of(storage, DAY) == [_plan().model_copy(update={"revision": 1})]
+
+
 async def test_a_new_plan_of_a_day_is_a_new_revision_and_the_newest_counts(storage: asyncpg.Connection) -> None:
     assert [await save_plan(storage, _plan(seed=seed), INPUTS) for seed in (1, 2)] == [1, 2]
     assert await save_plan(storage, _plan("paper"), INPUTS) == 1

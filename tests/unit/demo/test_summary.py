@@ -22,7 +22,7 @@ def summary(**changes: Any) -> DemoSummary:
     plan: dict[str, Any] = {
         "plan_date": date(2026, 3, 1), "trucks": 3,
         "stops": 40, "km": 50.0, "hours": 9.0, "fixed_trucks": 4, "fixed_stops": 60, "fixed_km": 80.0,
-        "fixed_hours": 14.0, "check_passed": True,
+        "fixed_hours": 14.0, "left_required": 1, "left_overflows": 2.4, "fixed_left_required": 31, "fixed_left_overflows": 18.7, "check_passed": True,
     }  # fmt: skip
     for name, value in changes.items():
         part, _, key = name.partition("__")
@@ -57,6 +57,7 @@ def test_the_words_carry_the_figures_and_say_that_the_city_is_simulated() -> Non
     text = " ".join(sentences(summary()))
     assert "110 messages" in text
     assert "80.0 km" in text
+    assert "the plan 1 containers that must go, the fixed schedule 31; expected to overflow by then: 2 and 19" in text
     assert "simulated" in text
     assert "DO NOT BALANCE" in " ".join(sentences(summary(ledger__lost=1)))
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from models.domain.failures import UserError
-from models.domain.plan import CollectionPlan, ContainerDecision, DecisionRule
+from models.domain.plan import CollectionPlan, ContainerDecision, DecisionRule, LeftBehind
 from models.domain.registry import DisposalSite
 from processors.plan.day import CityInputs, fraction_days
 from processors.plan.planner import plan_fraction
@@ -89,6 +89,17 @@ def test_fixed_schedule_is_costed_on_the_same_roads() -> None:
     assert (plan.fixed_schedule.trucks, plan.fixed_schedule.stops) == (1, 8)
     assert plan.distance_m <= plan.fixed_schedule.distance_m
     assert plan.verdict.startswith("The plan is better and is kept")
+
+
+def test_a_plan_says_what_it_and_the_fixed_schedule_leave_standing() -> None:
+    plan = planned(city({1: WAITS, 2: FULL, 3: LIKELY}, fixed_lines=(line("c-0001"), line("c-0002", weekdays=(1,)))))
+    risk = decided(plan, 2).overflow_probability, decided(plan, 3).overflow_probability
+    assert plan.left_by_plan == LeftBehind(required=0, expected_overflows=0.0)
+    expected = round(sum(item or 0.0 for item in risk), 2)
+    assert plan.left_by_fixed_schedule == LeftBehind(
+        required=sum((item or 0) >= 0.25 for item in risk), expected_overflows=expected
+    )
+    assert plan.left_by_fixed_schedule.required >= 1
 
 
 def test_fixed_tour_tips_before_it_is_too_full() -> None:
