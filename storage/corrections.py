@@ -254,10 +254,12 @@ class KindCorrection:
         await connection.execute(f"ALTER TABLE {_FINAL} ADD COLUMN slice bigint")
         await connection.execute(f"ALTER TABLE {WAS} ADD COLUMN slice bigint, ADD COLUMN leaves boolean")
         await connection.execute(f"UPDATE {_FINAL} SET slice = {_slice('observed_at')} WHERE differs")
+        # As one join: NOT EXISTS (…) OR EXISTS (…) is looked up row by row in all of _FINAL once its hash no longer fits into work_mem.
         await connection.execute(
             f"""
             UPDATE {WAS} AS was SET leaves = true, slice = {_slice("was.observed_at")}
-            WHERE {_LEAVES} OR EXISTS (SELECT FROM {_FINAL} AS final WHERE final.was_id = was.was_id AND final.differs)
+            FROM (SELECT was_id, bool_or(final.differs) AS differs FROM {WAS} LEFT JOIN {_FINAL} AS final USING (was_id) GROUP BY was_id) AS found
+            WHERE found.was_id = was.was_id AND found.differs IS NOT FALSE
             """
         )
         for table in (_FINAL, WAS):
