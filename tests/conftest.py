@@ -101,6 +101,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.servers)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Refuses to run where pytest-xdist does not keep the groups together: each worker would start a city of its own."""
+    if getattr(session.config.option, "loadgroup", False) and not all("@" in item.nodeid for item in session.items):
+        raise pytest.UsageError(
+            "this pytest-xdist does not group tests on this pytest: install the versions of requirements-dev.lock"
+        )
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says on which database engines the suite ran."""
     counts: Counter[tuple[str, str]] = Counter()
