@@ -24,7 +24,7 @@ from stadspuls.commands.redecode import TIMEOUT_SECONDS
 from stadspuls.correction_texts import redecode_lines
 from storage.engine import detect_engine
 from storage.maintenance import refresh_rollups
-from storage.readings import append_readings
+from storage.readings import StoredReading, append_readings
 from storage.schema import migrate
 from tests.contract.sample_readings import stored
 from tests.integration.raw_topic import Line, own_payload, raw_topic_on, topic_of
@@ -97,7 +97,7 @@ async def test_late_readings_of_40_days_into_compressed_chunks(connection: async
     assert seconds <= LATE_SECONDS
 
 
-async def _timed(what: str, readings: list, connection: asyncpg.Connection, *, new: int) -> float:  # type: ignore[type-arg]
+async def _timed(what: str, readings: list[StoredReading], connection: asyncpg.Connection, *, new: int) -> float:
     began, count = time.perf_counter(), 0
     for start in range(0, len(readings), BATCH):
         async with connection.transaction():
