@@ -15,8 +15,11 @@ import numpy as np
 from models.domain.forecast import InflowForecast
 from models.fill_forecast.backtest import FAST_RATE
 from models.fill_forecast.forecaster import Forecaster
-from models.fill_forecast.history import DAY, HOUR, moment
+from models.fill_forecast.history import DAY, HOUR, History, moment
+from models.fill_forecast.inflow import inflow_curve
 from models.fill_forecast.overlay import level_quantiles, time_to_level
+from models.fill_forecast.recalibration import Factors, factors_of, is_calibrated, recalibrated
+from models.fill_forecast.resolving import joined, resolved_of
 from simulators.evaluation import history_of_series
 from simulators.fill_series import ENDS, FillSeries, simulate_fill
 from simulators.oracle import knowing_median
@@ -25,6 +28,8 @@ HORIZON_DAYS = 7
 LEVEL = 0.8
 CUTOFFS = tuple(ENDS.timestamp() - days * DAY + 4 * HOUR for days in range(38, 7, -5))
 """Seconds since 1970: every five days, early in the morning, when plans are made."""
+SPREAD_CUTOFFS = tuple(CUTOFFS[0] - days * DAY for days in (20, 15, 10, 5))
+"""Those before, whose outcomes spread the first scored forecasts."""
 _LOW, _HIGH = 0.1, 0.9
 _SAID_WITHIN_DAYS = 5.0
 
@@ -64,21 +69,43 @@ def city_of(seeds: Sequence[int], faults: Mapping[str, float], *, containers: in
     ]
 
 
-def evaluate(series: Sequence[FillSeries], forecaster: Forecaster) -> tuple[list[CoverageCase], list[TimeCase]]:
-    """Fits once, 38 days before the end, on what was known then, and scores every container's forecast at each cutoff from then on."""
+def evaluate(
+    series: Sequence[FillSeries], forecaster: Forecaster, *, spread: bool = False
+) -> tuple[list[CoverageCase], list[TimeCase]]:
+    """Fits once, 38 days before the end, on what was known then, and scores every container's forecast at each cutoff from then on. With
+    `spread` as the service does it: fitted 20 days earlier, and each forecast is spread by how those before it turned out by then."""
     rng = np.random.default_rng(0)
     histories = [history_of_series(item) for item in series]
-    fitted = forecaster.fit(histories, cutoff=CUTOFFS[0], known_at=CUTOFFS[0])
+    asked = (*SPREAD_CUTOFFS, *CUTOFFS) if spread else CUTOFFS
+    fitted = forecaster.fit(histories, cutoff=asked[0], known_at=asked[0])
+    kept: list[tuple[History, InflowForecast]] = []
     coverage: list[CoverageCase] = []
     times: list[TimeCase] = []
-    for cutoff in CUTOFFS:
+    for cutoff in asked:
+        factors = turned_out(kept, cutoff) if spread else {}
         for item, history in zip(series, histories, strict=True):
             forecast = fitted.forecast(history, cutoff=cutoff, known_at=cutoff)
-            if forecast is not None:
+            if forecast is None:
+                continue
+            if is_calibrated(forecast):
+                kept.append((history, forecast))
+                forecast = recalibrated(forecast, item.fraction, factors)
+            if cutoff in CUTOFFS:
                 coverage += coverage_cases(item, forecast)
                 timed = time_case(item, forecast, rng)
                 times += [timed] if timed is not None else []
     return coverage, times
+
+
+def turned_out(kept: Sequence[tuple[History, InflowForecast]], now: float) -> Factors:
+    """The factors of the night at `now`, from forecasts of before and what was read by then."""
+    curves = {
+        item.container_id: inflow_curve(item.seen(now, now))
+        for item in {history.container_id: history for history, _ in kept}.values()
+    }
+    return factors_of(
+        joined([resolved_of(forecast, item.fraction, curves[item.container_id], known_until=now) for item, forecast in kept])
+    )
 
 
 def coverage_cases(series: FillSeries, forecast: InflowForecast) -> list[CoverageCase]:

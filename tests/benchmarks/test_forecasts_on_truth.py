@@ -21,7 +21,7 @@ from simulators.forecast_evaluation import CoverageCase, TimeCase, city_of, eval
 
 pytestmark = pytest.mark.timeout(7200)
 SEEDS = evaluation_seeds()
-CONTAINERS, DAYS = 25, 100
+CONTAINERS, DAYS, SPREAD_DAYS = 25, 100, 20
 FORECASTERS: tuple[Forecaster, ...] = (EmpiricalInflow(), WeighedInflow())
 
 LEAST_COVERED = {EmpiricalInflow.name: 0.78, WeighedInflow.name: 0.75}
@@ -55,6 +55,19 @@ def test_forecasts_on_truth(forecaster: Forecaster) -> None:
     _print_times(times)
     assert len(coverage) > 5000
     assert LEAST_COVERED[forecaster.name] <= np.mean([case.inside for case in coverage]) <= 0.82
+
+
+def test_the_fitted_model_as_it_serves_on_truth() -> None:
+    """With the nightly spread. The city is 20 days older, so that the model learns from as many days."""
+    served = city_of(SEEDS, EVERY_FAULT, containers=CONTAINERS, days=DAYS + SPREAD_DAYS)
+    coverage, times = evaluate(served, WeighedInflow(), spread=True)
+    print(
+        f"\n{WeighedInflow.name}, spread nightly: seeds {SEEDS}, {CONTAINERS} containers each, {DAYS + SPREAD_DAYS} days, all faults\n"
+    )
+    _print_coverage(coverage)
+    _print_times(times)
+    assert len(coverage) > 5000
+    assert 0.78 <= np.mean([case.inside for case in coverage]) <= 0.82
 
 
 def fractions() -> list[str]:
