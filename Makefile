@@ -39,9 +39,10 @@ imports:
 unit:
 	$(PYTEST) -q -n 2 -m "not servers and not slow and not lengthy" tests/unit
 
+# Three workers on two cores: much of the suite waits for servers.
 test: setup-test ## the whole suite on the real servers; says on which database engines it ran
 	@$(MAKE) --no-print-directory lint types imports
-	$(PYTEST) -n 2 --dist loadgroup -m "not slow" --ignore=tests/benchmarks --durations=25
+	$(PYTEST) -n 3 --dist loadgroup -m "not slow" --ignore=tests/benchmarks --durations=25
 
 test-slow: setup-test ## what takes longer: many kills, large volumes
 	$(PYTEST) -m slow --ignore=tests/benchmarks --durations=15 || { status=$$?; [ $$status -eq 5 ] && echo "no test is marked slow"; }

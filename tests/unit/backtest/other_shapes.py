@@ -64,7 +64,7 @@ SHAPES: dict[str, tuple[int, int, float, _Change]] = {
 """(seed, containers, years, what is changed) by name."""
 
 
-def sealed_like(shape: str) -> list[History]:
+def other_shapes(shape: str) -> list[History]:
     """The set of that shape."""
     seed, containers, years, change = SHAPES[shape]
     rng = np.random.default_rng(seed)

@@ -9,7 +9,7 @@ import pytest
 
 from models.fill_forecast.backtest import FORECASTER, BacktestOptions, BacktestResult, backtest
 from models.fill_forecast.scores import mean_pinball, scores
-from tests.unit.backtest.sealed_like import SHAPES, sealed_like
+from tests.unit.backtest.other_shapes import SHAPES, other_shapes
 
 pytestmark = pytest.mark.slow  # a backtest each: a quarter of a minute on a free core
 
@@ -18,7 +18,7 @@ OPTIONS = BacktestOptions(horizon_days=3, iterations=45)
 
 @cache
 def result(shape: str) -> BacktestResult:
-    histories = sealed_like(shape)
+    histories = other_shapes(shape)
     return backtest(histories, OPTIONS, plans=[history.collections for history in histories])
 
 
