@@ -33,6 +33,7 @@ class Broker:
         self.connections = 0
         self.received = b""
         self._writers: list[asyncio.StreamWriter] = []
+        self._stopped = False
 
     async def start(self) -> int:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -40,8 +41,8 @@ class Broker:
         return port
 
     async def stop(self) -> None:
+        self._stopped = True
         self._server.close()
-        await asyncio.sleep(0)  # a connection that was accepted just now gets its writer
         for writer in self._writers:
             writer.close()
             with contextlib.suppress(OSError):
@@ -49,6 +50,9 @@ class Broker:
         await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._stopped:  # accepted just before
+            writer.close()
+            return
         self._writers.append(writer)
         script = self._scripts[min(self.connections, len(self._scripts) - 1)]
         self.connections += 1
