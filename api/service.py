@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 
 import uvicorn
 from pydantic import Field
@@ -38,15 +39,16 @@ async def main(context: ServiceContext) -> None:
             access_log=False,
             lifespan="off",
         )
-        await _serve(uvicorn.Server(config), context.stop)
+        await serve(uvicorn.Server(config), context.stop)
     finally:
         await pool.close()
 
 
-async def _serve(server: uvicorn.Server, stop: asyncio.Event) -> None:
-    # Signals belong to run_service; uvicorn would take them over and raise them again when it is done.
+async def serve(server: uvicorn.Server, stop: asyncio.Event, sockets: list[socket.socket] | None = None) -> None:
+    """Serves until `stop`, on its configured address or on sockets that listen already."""
+    # Signals belong to the caller; uvicorn would take them over and raise them again when it is done.
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment]  # it has no setting for that
-    serving = asyncio.create_task(server.serve())
+    serving = asyncio.create_task(server.serve(sockets))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True

@@ -19,7 +19,7 @@ from models.fill_forecast.history import DAY, HOUR, History, moment
 from models.fill_forecast.inflow import inflow_curve
 from models.fill_forecast.overlay import level_quantiles, time_to_level
 from models.fill_forecast.recalibration import Factors, factors_of, is_calibrated, recalibrated
-from models.fill_forecast.resolving import joined, resolved_of
+from models.fill_forecast.resolving import Hindsight, resolved
 from simulators.evaluation import history_of_series
 from simulators.fill_series import ENDS, FillSeries, simulate_fill
 from simulators.oracle import knowing_median
@@ -99,13 +99,10 @@ def evaluate(
 
 def turned_out(kept: Sequence[tuple[History, InflowForecast]], now: float) -> Factors:
     """The factors of the night at `now`, from forecasts of before and what was read by then."""
-    curves = {
-        item.container_id: inflow_curve(item.seen(now, now))
-        for item in {history.container_id: history for history, _ in kept}.values()
-    }
-    return factors_of(
-        joined([resolved_of(forecast, item.fraction, curves[item.container_id], known_until=now) for item, forecast in kept])
-    )
+    read = {history.container_id: history for history, _ in kept}
+    curves = {name: inflow_curve(history.seen(now, now)) for name, history in read.items()}
+    found = [Hindsight(forecast, history, curves[history.container_id]) for history, forecast in kept]
+    return factors_of(resolved(found, known_until=now))
 
 
 def coverage_cases(series: FillSeries, forecast: InflowForecast) -> list[CoverageCase]:

@@ -48,7 +48,7 @@ def servers() -> Iterator[StackState]:
 def shared_data() -> Path:
     """The folder of recorded data of others (STADSPULS_SHARED_DATA, else ../shared/data); skips, saying so, where there is none."""
     if not SHARED_DATA.is_dir():
-        pytest.skip(f"there is no recorded data of others in {SHARED_DATA}: set STADSPULS_SHARED_DATA to its folder")
+        pytest.skip(f"no recorded data of others in {SHARED_DATA}: set STADSPULS_SHARED_DATA")  # not ours to pass on
     return SHARED_DATA
 
 
@@ -58,7 +58,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     chosen: Engine = request.param
     postgres_bin = programs.find_postgres()
     if chosen == "timescale" and (postgres_bin is None or not programs.timescaledb_installed(postgres_bin)):
-        pytest.skip("the TimescaleDB extension is not installed for this machine's PostgreSQL")
+        pytest.skip("the TimescaleDB extension is not installed for this machine's PostgreSQL")  # its packages are not Debian's
     return chosen
 
 

@@ -187,7 +187,7 @@ class CollectionPlan(DomainType):
 
 def left_in_all(found: Sequence[LeftBehind]) -> LeftBehind:
     """The sum over the fractions of a day."""
-    expected = round(sum(item.expected_overflows for item in found), 1)
+    expected = round(sum(item.expected_overflows for item in found), 2)
     return LeftBehind(required=sum(item.required for item in found), expected_overflows=expected)
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 import socket
 from collections.abc import AsyncIterator
-from contextlib import closing, nullcontext
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from playwright.async_api import BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page
 
 from api.crew_links import crew_token
+from api.service import serve
 from models.domain.plan_day import DayEvent, DayEventKind
 from models.domain.shadow import DayFigures, DistrictDay
 from storage.crew_reports import reports_of
@@ -23,10 +22,12 @@ from storage.forecasts import current_forecasts, replace_current_forecasts
 from storage.plan_days import append_event
 from storage.plans import plans_of
 from storage.shadow import save_district_days
-from tests.browser.test_page import CHROMIUM_OPTIONS
 from tests.planners_day import KEY, MONDAY, PLANNER, Day, at
 
-pytestmark = [pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(300)]
+# The pages are the same on both engines.
+pytestmark = [
+    pytest.mark.servers, pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.parametrize("engine", ["plain"], indirect=True)
+]  # fmt: skip
 
 DOUBTFUL = ("c-0003", "c-0007")
 
@@ -37,23 +38,23 @@ class Served:
 
     def __init__(self, application: FastAPI) -> None:
         self._application = application
-        with closing(socket.socket()) as free:
-            free.bind(("127.0.0.1", 0))
-            self._port = free.getsockname()[1]
-        self.address = f"http://127.0.0.1:{self._port}"
+        self._port = 0
+
+    @property
+    def address(self) -> str:
+        """The same after every start."""
+        return f"http://127.0.0.1:{self._port}"
 
     async def start(self) -> None:
-        config = uvicorn.Config(
-            self._application, port=self._port, log_level="warning", lifespan="off", timeout_graceful_shutdown=2
-        )
-        self._server = uvicorn.Server(config)
-        self._server.capture_signals = nullcontext  # type: ignore[method-assign,assignment]  # signals belong to pytest
-        self._serving = asyncio.create_task(self._server.serve())
-        while not self._server.started:  # noqa: ASYNC110  # uvicorn tells it in no other way
-            await asyncio.sleep(0.05)
+        # Listens before uvicorn runs: who calls meanwhile waits for it.
+        listening = socket.create_server(("127.0.0.1", self._port))
+        self._port = listening.getsockname()[1]
+        self._stop = asyncio.Event()
+        config = uvicorn.Config(self._application, log_level="warning", lifespan="off", timeout_graceful_shutdown=2)
+        self._serving = asyncio.create_task(serve(uvicorn.Server(config), self._stop, [listening]))
 
     async def stop(self) -> None:
-        self._server.should_exit = True
+        self._stop.set()
         await self._serving
 
 
@@ -66,26 +67,18 @@ async def served(planners_day: Day) -> AsyncIterator[Served]:
 
 
 @pytest.fixture
-async def phone() -> AsyncIterator[tuple[BrowserContext, Page]]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium is not installed (Debian package chromium)")
+async def phone(browser: Browser) -> AsyncIterator[tuple[BrowserContext, Page]]:
     errors: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
-        context = await browser.new_context(viewport={"width": 390, "height": 844}, device_scale_factor=2, is_mobile=True)
-        page = await context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        yield context, page
-        await browser.close()
+    context = await browser.new_context(viewport={"width": 390, "height": 844}, device_scale_factor=2, is_mobile=True)
+    page = await context.new_page()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield context, page
     assert errors == []
 
 
 async def test_words_said_without_reception_arrive_later_and_once(
-    planners_day: Day, served: Served, phone: tuple[BrowserContext, Page], engine: str, tmp_path: Path
+    planners_day: Day, served: Served, phone: tuple[BrowserContext, Page], tmp_path: Path
 ) -> None:
-    if engine == "plain":
-        pytest.skip("the page is the same on both engines")
     _, page = phone
     day = planners_day
     await day.service.make_missing()
@@ -130,10 +123,8 @@ async def test_words_said_without_reception_arrive_later_and_once(
 
 
 async def test_a_planner_looks_at_the_day_and_releases_it(
-    planners_day: Day, served: Served, phone: tuple[BrowserContext, Page], engine: str, tmp_path: Path
+    planners_day: Day, served: Served, phone: tuple[BrowserContext, Page], tmp_path: Path
 ) -> None:
-    if engine == "plain":
-        pytest.skip("the page is the same on both engines")
     _, page = phone
     await doubt_some(planners_day)
     await planners_day.service.make_missing()
@@ -176,10 +167,8 @@ async def doubt_some(day: Day) -> None:
 
 
 async def test_the_page_says_that_the_city_is_in_shadow_mode_and_what_plans_would_have_come_to(
-    planners_day: Day, phone: tuple[BrowserContext, Page], engine: str, tmp_path: Path
+    planners_day: Day, phone: tuple[BrowserContext, Page], tmp_path: Path
 ) -> None:
-    if engine == "plain":
-        pytest.skip("the page is the same on both engines")
     _, page = phone
     day = Day(planners_day.pool, planners_day.clock, plan_shadow=True, plan_shadow_districts="")
     await day.service.make_missing()

@@ -3,41 +3,29 @@
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
 import matplotlib.image
 import numpy as np
 import pytest
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page
 
 from tests.living_city import LivingCity
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(600)]
 
-CHROMIUM_OPTIONS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync",
-]  # fmt: skip
-
 
 @pytest.fixture
-async def page(living_city: LivingCity) -> AsyncIterator[Page]:
+async def page(living_city: LivingCity, browser: Browser) -> AsyncIterator[Page]:
     """The page, loaded and drawn; any error of its scripts fails the test."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.skip("chromium is not installed (Debian package chromium)")
     errors: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
-        found = await browser.new_page(viewport={"width": 1440, "height": 900})
-        found.on("pageerror", lambda error: errors.append(str(error)))
-        found.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        await found.goto(living_city.page)
-        await found.wait_for_selector("body[data-ready]", timeout=30_000)
-        yield found
-        await browser.close()
+    found = await browser.new_page(viewport={"width": 1440, "height": 900})
+    found.on("pageerror", lambda error: errors.append(str(error)))
+    found.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    await found.goto(living_city.page)
+    await found.wait_for_selector("body[data-ready]", timeout=30_000)
+    yield found
     assert errors == []
 
 

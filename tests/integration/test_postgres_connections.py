@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import closing, suppress
 
 import asyncpg
 import pytest
@@ -14,6 +13,7 @@ from deploy.local.processes import StackState
 from models.domain.failures import TransientError
 from runtime.postgres import Pool, connected, is_transient, open_pool
 from runtime.settings import DatabaseSettings, load
+from tests.faults.tcp_link import TcpLink
 
 pytestmark = [pytest.mark.servers, pytest.mark.parametrize("engine", ["plain"], indirect=True)]
 
@@ -182,61 +182,42 @@ async def test_a_wrong_password_is_not_transient(database: DatabaseSettings) -> 
         await open_pool(database.model_copy(update={"database_password": SecretStr("wrong")}), application_name="tests-pool")
 
 
-async def test_a_server_that_accepts_and_never_answers_is_given_up(database: DatabaseSettings) -> None:
-    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with closing(writer), suppress(OSError):  # whoever gives up may reset the connection
-            while await reader.read(1000):
-                pass
+@pytest.fixture
+async def link(database: DatabaseSettings) -> AsyncIterator[TcpLink]:
+    """A way to the database that can become a black hole."""
+    found = TcpLink(database.database_port)
+    await found.start()
+    yield found
+    await found.stop()
 
-    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    hole = database.model_copy(update={"database_port": port, "database_connect_timeout_seconds": 0.3})
+
+async def test_a_server_that_accepts_and_never_answers_is_given_up(database: DatabaseSettings, link: TcpLink) -> None:
+    link.open.clear()
+    hole = database.model_copy(update={"database_port": link.port, "database_connect_timeout_seconds": 0.3})
     started = time.monotonic()
     with pytest.raises(TransientError):
         await open_pool(hole, application_name="tests-pool")
     assert time.monotonic() - started < 10
-    server.close()
 
 
-async def test_a_black_hole_in_the_middle_of_a_session_is_given_up(database: DatabaseSettings) -> None:
-    """A link that swallows everything, both ways, after the connection was made: the fault that finds missing deadlines."""
-    swallowing = asyncio.Event()
-
-    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with closing(writer), suppress(OSError):
-            while data := await reader.read(65_536):
-                if not swallowing.is_set():
-                    writer.write(data)
-
-    links: list[asyncio.Task[None]] = []
-
-    async def link(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        links.append(task)
-        far_reader, far_writer = await asyncio.open_connection(database.database_host, database.database_port)
-        await asyncio.gather(forward(reader, far_writer), forward(far_reader, writer))
-
-    server = await asyncio.start_server(link, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
+async def test_a_black_hole_in_the_middle_of_a_session_is_given_up(database: DatabaseSettings, link: TcpLink) -> None:
+    """A link that lets nothing through, both ways, after the connection was made: the fault that finds missing deadlines."""
     settings = database.model_copy(
-        update={"database_port": port, "database_command_timeout_seconds": 0.5, "database_connect_timeout_seconds": 0.5}
+        update={"database_port": link.port, "database_command_timeout_seconds": 0.5, "database_connect_timeout_seconds": 0.5}
     )
     pool = await open_pool(settings, application_name="tests-pool", min_size=1, max_size=1)
 
     async def ask() -> None:
         async with pool.acquire() as connection, connection.transaction():
-            swallowing.set()
+            link.open.clear()
             await connection.fetchval("SELECT 1")
 
     started = time.monotonic()
     with pytest.raises(TransientError):
         await ask()
     assert time.monotonic() - started < 20
-    swallowing.clear()
+    link.open.set()
     async with pool.acquire() as connection:
         assert await connection.fetchval("SELECT 1") == 1, "the pool is not wedged"
     assert isinstance(pool, Pool)
     pool.terminate()
-    server.close()
-    await asyncio.wait_for(asyncio.gather(*links), 10)

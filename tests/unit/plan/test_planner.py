@@ -9,6 +9,7 @@ import pytest
 from models.domain.failures import UserError
 from models.domain.plan import CollectionPlan, ContainerDecision, DecisionRule, LeftBehind
 from models.domain.registry import DisposalSite
+from models.domain.verdict import Compared
 from processors.plan.day import CityInputs, fraction_days
 from processors.plan.planner import plan_fraction
 from processors.routing.roads import RoadProfile, StraightLine
@@ -100,6 +101,9 @@ def test_a_plan_says_what_it_and_the_fixed_schedule_leave_standing() -> None:
         required=sum((item or 0) >= 0.25 for item in risk), expected_overflows=expected
     )
     assert plan.left_by_fixed_schedule.required >= 1
+    assert plan.verdict_figures is not None
+    assert isinstance(plan.verdict_figures.main, Compared)
+    assert plan.left_by_fixed_schedule.required == plan.verdict_figures.main.left_standing, "the verdict says the same"
 
 
 def test_fixed_tour_tips_before_it_is_too_full() -> None:
