@@ -296,7 +296,8 @@ class KindCorrection:
             await connection.execute(
                 f"""
                 INSERT INTO withdrawn_reading (correction_id, kind, reading)
-                SELECT $1, $2, to_jsonb(was) - 'was_id' - 'slice' - 'leaves' FROM {WAS} AS was WHERE slice = $3 AND {_LEAVES}
+                SELECT $1, $2, to_jsonb(was) - 'was_id' - 'slice' - 'leaves' FROM {WAS} AS was
+                WHERE slice = $3 AND NOT EXISTS (SELECT FROM {_FINAL} AS final WHERE final.was_id = was.was_id)
                 """,
                 correction_id,
                 kind.name,
@@ -342,9 +343,6 @@ class KindCorrection:
                 f"readings of {self.kind.name} were stored or corrected while they were being corrected ({found} of {expected} are as they "
                 "were): nothing of this week was changed; run the command again"
             )
-
-
-_LEAVES = f"NOT EXISTS (SELECT FROM {_FINAL} AS final WHERE final.was_id = was.was_id)"
 
 
 def _slice(moment: str) -> str:

@@ -155,6 +155,7 @@ def compose_command() -> list[str] | None:
     return None
 
 
+@pytest.mark.lengthy
 @pytest.mark.skipif(compose_command() is None, reason="Compose is not installed (Debian package docker-compose)")
 def test_composes_own_check_accepts_the_file(tmp_path: Path) -> None:
     command = compose_command()

@@ -33,6 +33,7 @@ def test_what_a_piece_raises_is_raised_here() -> None:
         list(spread(math.factorial, [-1]))
 
 
+@pytest.mark.lengthy
 def test_rows_are_the_same_from_two_processes_as_from_one() -> None:
     histories = [sawtooth(seed, days=20, interval_hours=6, container_id=f"c-{seed}").history for seed in range(2)]
     plans = [np.empty(0)] * 2

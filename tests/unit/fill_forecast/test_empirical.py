@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from models.fill_forecast.empirical import EmpiricalInflow
 from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES
@@ -10,6 +11,7 @@ from models.fill_forecast.history import DAY, HOUR, History
 from tests.unit.fill_forecast.signals import START, sawtooth
 
 
+@pytest.mark.lengthy
 def test_eighty_per_cent_intervals_hold_about_eighty_per_cent_of_true_inflows() -> None:
     inside = total = 0
     low, high = QUANTILES.index(0.1), QUANTILES.index(0.9)

@@ -65,6 +65,7 @@ def test_levels_and_deposits_together_are_nearer_to_the_truth_than_the_sensor() 
     assert np.std(both) < 0.6 * np.std(alone)
 
 
+@pytest.mark.lengthy
 def test_deposits_alone_give_a_level_that_is_as_sure_as_it_says() -> None:
     errors = []
     for seed in range(40):

@@ -148,6 +148,7 @@ deliveries = st.lists(
 )
 
 
+@pytest.mark.lengthy
 @settings(max_examples=300, deadline=None, database=None)
 @given(sent=deliveries, cut=st.integers(0, 30))
 def test_reading_the_log_again_gives_every_record_the_same_moment_however_it_is_cut(sent: list[Any], cut: int) -> None:

@@ -103,6 +103,7 @@ def test_what_cannot_be_asked_is_a_sentence() -> None:
         wished(small, kept, wish(WishKind.PIN, int(left[-4:])), wish(WishKind.PIN, int(taken[-4:])))
 
 
+@pytest.mark.lengthy
 def test_a_plan_is_made_again_byte_for_byte_also_when_its_search_stopped_on_seconds() -> None:
     for settings in ({}, {"plan_iterations": 0, "plan_seconds": 0.4}):
         found, kept = made(city(LEVELS), **settings)

@@ -120,6 +120,7 @@ def test_streets_become_geojson_that_the_registry_reads(town: Path) -> None:
     ]
 
 
+@pytest.mark.lengthy
 def test_command_plans_on_the_streets_and_draws_them(town: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
     result = CliRunner().invoke(app, ["plan-on-osm", str(town), "--output", str(output), "--containers", "4", "--iterations", "20"])

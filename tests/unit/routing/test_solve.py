@@ -164,6 +164,7 @@ def test_nothing_to_collect_is_an_empty_plan() -> None:
     assert solved(make_problem([(1, 0)], [100], stop_changes={0: {"required": False}})).routes == ()
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("seed", [1, 2])
 def test_search_that_stopped_on_seconds_is_made_again_from_its_parts(seed: int) -> None:
     at = [(1 + number % 4, number // 4) for number in range(12)]

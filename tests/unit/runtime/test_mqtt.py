@@ -161,6 +161,7 @@ def test_qos_0_messages_properties_and_refusals_are_understood() -> None:
     assert answers == [Puback(1, 0), Puback(2, 0x87), Puback(3, 0x10)]
 
 
+@pytest.mark.lengthy
 @given(st.binary(min_size=1, max_size=60))
 @settings(max_examples=500)
 def test_no_bytes_from_a_broker_raise(data: bytes) -> None:

@@ -21,6 +21,7 @@ def run(*arguments: str) -> str:
     return result.output
 
 
+@pytest.mark.lengthy
 def test_simulate_writes_the_registry_files_of_a_city(tmp_path: Path) -> None:
     said = run(
         "simulate",
@@ -39,6 +40,7 @@ def test_simulate_writes_the_registry_files_of_a_city(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.lengthy
 def test_simulate_writes_series_that_a_backtest_reads(tmp_path: Path) -> None:
     said = run(
         "simulate", "--containers", "10", "--days", "29", "--usage", "measured", "--fault", "late=0.01", "--now", "2026-01-02T03:04Z",

@@ -198,6 +198,7 @@ def test_a_thing_must_be_named_once(tmp_path: Path) -> None:
 # Files of others, outside the project's repository.
 
 
+@pytest.mark.lengthy
 def test_every_row_of_wyndham_is_a_reading_of_its_own(shared_data: Path) -> None:
     """29,357 rows of 31 bins: no repeated row, no conflict, none out of range, no line that cannot be read; the 1,221 ALERT rows are
     sent as they are, 418 of them with level 0."""

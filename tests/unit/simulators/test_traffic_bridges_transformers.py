@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import numpy as np
+import pytest
 
 from simulators.bridges import BridgeSimulator
 from simulators.city_map import build_city_map
@@ -19,6 +20,7 @@ def span(year: int, month: int, day: int) -> SimulationSpan:
     return SimulationSpan(int(datetime(year, month, day, tzinfo=UTC).timestamp()))
 
 
+@pytest.mark.lengthy
 def test_traffic_has_rush_hours_on_workdays_only() -> None:
     traffic = TrafficSimulator(build_city_map(1), SIZES, span(2026, 6, 15), 1)
 

@@ -95,6 +95,7 @@ def test_a_weekly_schedule_changes_nothing_from_week_to_week_and_one_by_levels_d
     assert 0.1 < outcome(world, "ours").plan_change < 1
 
 
+@pytest.mark.lengthy
 def test_a_silent_sensor_tells_nothing() -> None:
     scenario = small("groningen-850-plus")
     silent = replace(scenario, sensors=replace(scenario.sensors, silent_share=0.89, silent_days=500.0))
