@@ -31,6 +31,7 @@ from storage.registry_checks import check_registry, check_reuse
 from storage.registry_content import SECTIONS, RegistryContent, RegistryMistakes, Section
 from storage.registry_files import read_registry_files
 from storage.registry_history import record_changes
+from storage.registry_limits import limit_notes
 
 _JSON_COLUMNS = frozenset(("properties", "coordinates"))
 _SomeItem = TypeVar("_SomeItem", bound=DomainType)
@@ -38,13 +39,15 @@ _SomeItem = TypeVar("_SomeItem", bound=DomainType)
 
 @dataclass
 class ImportReport:
-    """What an import did. `added` and `changed` count per section title; both empty: nothing changed."""
+    """What an import did. `added` and `changed` count per section title; both empty: nothing changed. `notes` are what the fixed schedule
+    does against limits of collections."""
 
     version: int
     files: int
     added: dict[str, int] = field(default_factory=dict)
     changed: dict[str, int] = field(default_factory=dict)
     unchanged: int = 0
+    notes: list[str] = field(default_factory=list)
 
     @property
     def moved(self) -> bool:
@@ -76,7 +79,9 @@ async def import_registry(
         mistakes += check_reuse(content, before)
         if mistakes:
             raise RegistryMistakes(mistakes)
-        return await _write(connection, content, before, len(paths))
+        report = await _write(connection, content, before, len(paths))
+        report.notes = limit_notes(merged)
+        return report
 
 
 async def _write(connection: asyncpg.Connection, content: RegistryContent, before: RegistryContent, files: int) -> ImportReport:
@@ -118,8 +123,13 @@ def _row(item: DomainType) -> list[Any]:
         value = getattr(item, name)
         if name in _JSON_COLUMNS:
             value = orjson.dumps(value).decode()
-        row.append(list(value) if isinstance(value, tuple) else value)
+        row.append(_list(value))
     return row
+
+
+def _list(value: Any) -> Any:
+    """What the database takes for an array, of pairs too."""
+    return [_list(part) for part in value] if isinstance(value, tuple) else value
 
 
 async def _read(connection: asyncpg.Connection, item_type: type[_SomeItem], where: str = "", *arguments: Any) -> list[_SomeItem]:

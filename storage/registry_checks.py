@@ -11,6 +11,7 @@ from typing import Any
 from models.domain.registry import Assignment, Truck
 from models.sensor_kinds import SENSOR_KINDS, SensorKind
 from storage.registry_content import Mistake, RegistryContent
+from storage.registry_limits import limit_mistakes
 
 
 def check_registry(
@@ -23,6 +24,7 @@ def check_registry(
         *_geometries(content),
         *_fleet(content),
         *_streets(content),
+        *limit_mistakes(content),
     ]
 
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from models.domain.registry import Assignment, ContainerGeometry, DomainType, FixedCollection, Sensor, Truck
 from storage.registry_content import Mistake, Place
 from storage.registry_sentences import sentences
+from storage.registry_times import clock_seconds, clock_text
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -23,11 +24,23 @@ SENSOR_COLUMNS = (
 GEOMETRY_COLUMNS = ("thing_id", "valid_from", "valid_to", "empty_distance_mm", "full_distance_mm")
 TRUCK_COLUMNS = (
     "truck_id", "depot_id", "fractions", "capacity_l", "max_load_kg", "shift_start", "shift_end", "cost_per_km", "cost_per_h",
+    "cost_per_day", "width_mm", "gross_weight_kg", "break_earliest", "break_latest", "break_duration_min", "break_required_from_h",
+    "max_shift_h", "max_load_l_per_shift", "max_stops_per_shift", "disposal_sites",
 )  # fmt: skip
 SCHEDULE_COLUMNS = ("container_id", "truck_id", "weekdays", "every_weeks", "week_offset", "tour_position")
 
+TRUCK_CLOCKS = {
+    "shift_start": "shift_start_s", "shift_end": "shift_end_s", "break_earliest": "break_earliest_s", "break_latest": "break_latest_s",
+}  # fmt: skip
+"""Columns with a time of day, and their fields."""
+TRUCK_SPANS = {
+    "break_duration_min": ("break_duration_s", 60), "break_required_from_h": ("break_required_from_s", 3600),
+    "max_shift_h": ("max_shift_s", 3600),
+}  # fmt: skip
+"""Columns with a span of time, their fields, and the seconds of their unit."""
+TRUCK_LISTS = ("fractions", "disposal_sites")
+
 _DATASTREAM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-_CLOCK = re.compile(r"([0-2]?[0-9]|30):([0-5][0-9])")
 
 Item = tuple[Place, DomainType]
 Row = Mapping[str, str]
@@ -67,7 +80,11 @@ def parse_csv(text: str, file: str) -> tuple[list[Item], list[Mistake]]:
     return items, mistakes
 
 
-_NAMED = {"datastream_id": "datastream", "shift_start_s": "shift_start", "shift_end_s": "shift_end"}
+_NAMED = {
+    "datastream_id": "datastream",
+    **{field: column for column, field in TRUCK_CLOCKS.items()},
+    **{field: f"{column} (in seconds)" for column, (field, _) in TRUCK_SPANS.items()},
+}
 
 
 def _matches(columns: tuple[str, ...], known: tuple[str, ...], needed: tuple[str, ...]) -> bool:
@@ -110,15 +127,32 @@ def _geometry_line(row: Row) -> list[DomainType]:
 
 
 def _truck_line(row: Row) -> list[DomainType]:
-    values: dict[str, object] = {name: row[name] for name in row if name not in ("fractions", "shift_start", "shift_end")}
-    values["fractions"] = [name.strip() for name in _need(row, "fractions").split("|")]
-    for column in ("shift_start", "shift_end"):
-        if column in row:
-            values[f"{column}_s"] = _clock(row, column)
+    _need(row, "fractions")
+    values: dict[str, object] = {
+        name: text for name, text in row.items() if name not in (*TRUCK_CLOCKS, *TRUCK_SPANS, *TRUCK_LISTS)
+    }
+    values |= {name: [part.strip() for part in row[name].split("|")] for name in TRUCK_LISTS if name in row}
+    values |= {field: _clock(row, column) for column, field in TRUCK_CLOCKS.items() if column in row}
+    values |= {field: _span(row, column, unit_s) for column, (field, unit_s) in TRUCK_SPANS.items() if column in row}
     truck = Truck.model_validate(values)
     if truck.shift_end_s <= truck.shift_start_s:
         raise _WrongLineError("shift_end must be after shift_start; for a shift past midnight add 24 hours, as in 26:00")
+    _refuse_break_outside_shift(truck)
     return [truck]
+
+
+def _refuse_break_outside_shift(truck: Truck) -> None:
+    earliest, latest, lasts = truck.break_earliest_s, truck.break_latest_s, truck.break_duration_s
+    if earliest is None or latest is None or lasts is None:
+        return
+    if latest < earliest:
+        raise _WrongLineError("break_latest must not be before break_earliest: both say when the break may start")
+    starts = max(earliest, truck.shift_start_s)
+    if starts > latest or starts + lasts > truck.shift_end_s:
+        raise _WrongLineError(
+            f"the break does not fit into the shift from {clock_text(truck.shift_start_s)} to {clock_text(truck.shift_end_s)}: it starts from "
+            f"{clock_text(earliest)} to {clock_text(latest)} and lasts {lasts // 60} minutes"
+        )
 
 
 def _schedule_line(row: Row) -> list[DomainType]:
@@ -170,7 +204,14 @@ def _moment(row: Row, column: str) -> datetime | None:
 
 
 def _clock(row: Row, column: str) -> int:
-    found = _CLOCK.fullmatch(row[column])
+    found = clock_seconds(row[column])
     if found is None:
         raise _WrongLineError(f"{column} {row[column]!r} must be a time of day such as 07:00")
-    return int(found[1]) * 3600 + int(found[2]) * 60
+    return found
+
+
+def _span(row: Row, column: str, unit_s: int) -> int:
+    try:
+        return round(float(row[column]) * unit_s)
+    except (ValueError, OverflowError) as error:
+        raise _WrongLineError(f"{column} {row[column]!r} must be a number such as {45 if unit_s == 60 else 8.5}") from error

@@ -10,10 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from models.domain.failures import UserError
-from models.domain.registry import Assignment, Depot, DisposalSite, MapFeature, Sensor, Thing
+from models.domain.registry import Assignment, Depot, DisposalSite, MapFeature, Sensor, Thing, Truck
 from storage.registry_content import Mistake, Place, RegistryContent
-from storage.registry_csv import GEOMETRY_COLUMNS, SCHEDULE_COLUMNS, SENSOR_COLUMNS, TRUCK_COLUMNS, WEEKDAYS, parse_csv
+from storage.registry_csv import (
+    GEOMETRY_COLUMNS,
+    SCHEDULE_COLUMNS,
+    SENSOR_COLUMNS,
+    TRUCK_CLOCKS,
+    TRUCK_COLUMNS,
+    TRUCK_SPANS,
+    WEEKDAYS,
+    parse_csv,
+)
 from storage.registry_geojson import parse_geojson
+from storage.registry_times import clock_text, window_text
 
 _PARSERS = {".geojson": parse_geojson, ".json": parse_geojson, ".csv": parse_csv}
 
@@ -76,13 +86,7 @@ def write_registry_files(content: RegistryContent, folder: Path) -> list[Path]:
         _write_csv(
             folder / "trucks.csv",
             TRUCK_COLUMNS,
-            (
-                (
-                    t.truck_id, t.depot_id, "|".join(t.fractions), t.capacity_l, t.max_load_kg, _clock(t.shift_start_s),
-                    _clock(t.shift_end_s), t.cost_per_km, t.cost_per_h,
-                )
-                for t in content.each("trucks")
-            ),
+            map(_truck, content.each("trucks")),
         ),
         _write_csv(
             folder / "fixed_schedule.csv",
@@ -126,6 +130,10 @@ def _thing(thing: Thing) -> dict[str, Any]:
         "fraction": thing.fraction,
         "capacity_l": thing.capacity_l,
         "service_duration_s": thing.service_duration_s,
+        "windows": window_text(thing.windows) if thing.windows else None,
+        "max_interval_days": thing.max_interval_days,
+        "max_truck_width_mm": thing.max_truck_width_mm,
+        "max_truck_weight_kg": thing.max_truck_weight_kg,
     }
     optional["decommissioned_at"] = _moment(thing.decommissioned_at) or None
     own |= {name: value for name, value in optional.items() if value is not None}
@@ -133,7 +141,25 @@ def _thing(thing: Thing) -> dict[str, Any]:
 
 
 def _depot(depot: Depot) -> dict[str, Any]:
-    return _point(depot, {"type": "depot", "id": depot.depot_id, "name": depot.name})
+    hours = {name: value for name, value in (("opens_s", depot.opens_s), ("closes_s", depot.closes_s)) if value is not None}
+    return _point(depot, {"type": "depot", "id": depot.depot_id, "name": depot.name, **hours})
+
+
+def _truck(truck: Truck) -> tuple[object, ...]:
+    return tuple(_cell(truck, column) for column in TRUCK_COLUMNS)
+
+
+def _cell(truck: Truck, column: str) -> object:
+    """A truck's column as it is read."""
+    if column in TRUCK_CLOCKS:
+        second = getattr(truck, TRUCK_CLOCKS[column])
+        return None if second is None else clock_text(second)
+    if column in TRUCK_SPANS:
+        field, unit_s = TRUCK_SPANS[column]
+        seconds = getattr(truck, field)
+        return None if seconds is None else f"{seconds / unit_s:g}"
+    value = getattr(truck, column)
+    return "|".join(value) if isinstance(value, tuple) else value
 
 
 def _site(site: DisposalSite) -> dict[str, Any]:
@@ -160,7 +186,3 @@ def _sensor(sensor: Sensor, item: Assignment) -> tuple[object, ...]:
 
 def _moment(moment: datetime | None) -> str:
     return "" if moment is None else moment.isoformat().replace("+00:00", "Z")
-
-
-def _clock(second: int) -> str:
-    return f"{second // 3600:02d}:{second % 3600 // 60:02d}"

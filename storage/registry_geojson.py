@@ -14,10 +14,14 @@ from models.domain.registry import Depot, DisposalSite, DomainType, MapFeature, 
 from models.sensor_kinds import SENSOR_KINDS
 from storage.registry_content import Mistake, Place
 from storage.registry_sentences import sentences
+from storage.registry_times import window_seconds
 
 THING_TYPES = tuple(dict.fromkeys(kind.thing_type for kind in SENSOR_KINDS))
 MAP_FEATURE_TYPES = ("street", "canal", "district", "neighbourhood", "park", "water")
 _THING_FIELDS = ("name", "district", "fraction", "capacity_l", "service_duration_s", "simulated", "decommissioned_at")
+_CONTAINER_FIELDS = ("windows", "max_interval_days", "max_truck_width_mm", "max_truck_weight_kg")
+"""Limits of a container's collection; on other things these are properties like any other."""
+_DEPOT_FIELDS = ("name", "opens_s", "closes_s")
 _SITE_FIELDS = ("name", "opens_s", "closes_s", "service_duration_s", "fractions")
 _WGS84_NAMES = ("4326", "CRS84")
 
@@ -146,16 +150,35 @@ def _item(feature: Any) -> DomainType:
     longitude, latitude = _point(geometry)
     at = {"longitude": longitude, "latitude": latitude, "name": identifier}
     if sort == "depot":
-        return Depot.model_validate({"depot_id": identifier, **at, **_only(properties, ("name",))})
+        return _depot({"depot_id": identifier, **at, **_only(properties, _DEPOT_FIELDS)})
     if sort == "disposal_site":
         if isinstance(properties.get("fractions"), str):
             properties["fractions"] = properties["fractions"].split("|")
         return DisposalSite.model_validate({"disposal_site_id": identifier, **at, **_only(properties, _SITE_FIELDS)})
-    own, others = _only(properties, _THING_FIELDS), {}
+    fields = (*_THING_FIELDS, *_CONTAINER_FIELDS) if sort == "container" else _THING_FIELDS
+    own, others = _only(properties, fields), {}
+    if "windows" in own:
+        own["windows"] = _windows(own["windows"])
     for name, value in properties.items():
-        if name not in _THING_FIELDS:
+        if name not in fields:
             others[name] = _plain(name, value)
     return Thing.model_validate({"thing_id": identifier, "thing_type": sort, **at, **own, "properties": others})
+
+
+def _depot(fields: dict[str, Any]) -> Depot:
+    depot = Depot.model_validate(fields)
+    if depot.opens_s is not None and depot.closes_s is not None and depot.closes_s <= depot.opens_s:
+        raise _WrongFeatureError("closes_s must be after opens_s; after midnight add 86400")
+    return depot
+
+
+def _windows(value: Any) -> list[tuple[int, int]]:
+    """Written as one text, or as a list of texts."""
+    texts = value if isinstance(value, list) else [value]
+    found = window_seconds("|".join(texts)) if texts and all(isinstance(text, str) for text in texts) else None
+    if found is None:
+        raise _WrongFeatureError(f"windows {value!r} must be local times of day such as 07:00-11:00|13:00-16:00")
+    return found
 
 
 def _only(properties: dict[str, Any], names: tuple[str, ...]) -> dict[str, Any]:

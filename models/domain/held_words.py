@@ -6,7 +6,8 @@ from datetime import date
 
 from models.domain.district_standing import HeldBy, HeldDistrict, Standing
 from models.domain.language import Language
-from models.domain.reason_words import day_in_words, number_in_words
+from models.domain.number_words import number_in_words
+from models.domain.reason_words import day_in_words
 
 _TEXTS: dict[Language, dict[HeldBy, str]] = {
     "en": {

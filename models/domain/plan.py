@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from models.domain.district_standing import HeldDistrict
 from models.domain.reading import UtcDatetime
-from models.domain.registry import DomainType
+from models.domain.registry import DomainType, Window
 from models.domain.verdict import VerdictFigures
 
 WHOLE_CITY = "*"
@@ -81,7 +81,8 @@ class DecisionFigures(DomainType):
     decision would have turned; `extra_m` what closed bridges add to the way there. `rule_without_wish` is what would have decided
     had nobody pinned or forbidden the container; `left_by_crew` is what a crew said that left it standing.
     `rank` of `ranks` is its district's, by expected overflow, on a disrupted day. A container that is brought forward is due on `busy_day`,
-    whose work would take `busy_share` of its trucks' hours.
+    whose work would take `busy_share` of its trucks' hours. `windows`, `max_truck_width_mm` and `max_truck_weight_kg` are its limits, as
+    registered when the plan was made.
     """
 
     plan_date: date
@@ -104,6 +105,9 @@ class DecisionFigures(DomainType):
     ranks: int | None = None
     busy_day: date | None = None
     busy_share: float | None = None
+    windows: tuple[Window, ...] | None = None
+    max_truck_width_mm: int | None = None
+    max_truck_weight_kg: int | None = None
 
 
 class ContainerDecision(DomainType):

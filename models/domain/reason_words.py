@@ -9,6 +9,8 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from models.domain.language import Language
+from models.domain.limit_words import limits_in_words
+from models.domain.number_words import number_in_words
 from models.domain.plan import ContainerDecision, DecisionFigures, DecisionRule, Unusable
 
 _DAYS = {"en": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"), "nl": ("ma", "di", "wo", "do", "vr", "za", "zo")}
@@ -60,6 +62,7 @@ _TEXTS: dict[Language, dict[str, str]] = {
         "turn_data": "A level younger than {hours} hours would have decided instead.",
         "turn_held": "Once its district is planned again, its level decides.",
         "turn_room": "Another truck, or room on one, would have changed that.",
+        "turn_room_limited": "Another truck that may come then and there, or room on one, would have changed that.",
         "turn_wish_on": "Unasked it would have been collected all the same.",
         "turn_wish_off": "Unasked it would have waited.",
         "turn_rank": "More truck hours, or a higher chance, would have changed that.",
@@ -112,6 +115,7 @@ _TEXTS: dict[Language, dict[str, str]] = {
         "turn_data": "Een niveau jonger dan {hours} uur had beslist.",
         "turn_held": "Zodra de wijk weer gepland wordt, beslist zijn niveau.",
         "turn_room": "Nog een wagen, of ruimte op een wagen, had dat veranderd.",
+        "turn_room_limited": "Nog een wagen die daar dan mag komen, of ruimte op een wagen, had dat veranderd.",
         "turn_wish_on": "Zonder die vraag was hij ook meegenomen.",
         "turn_wish_off": "Zonder die vraag had hij gewacht.",
         "turn_rank": "Meer wagenuren, of een grotere kans, had dat veranderd.",
@@ -137,13 +141,7 @@ def reason(decision: ContainerDecision, language: Language, zone: ZoneInfo) -> s
     if figures is None:
         return decision.reason
     words = _Words(decision, figures, language, zone)
-    return " ".join(part for part in (words.main(), words.bridges(), words.turning()) if part)
-
-
-def number_in_words(value: float, digits: int, language: Language) -> str:
-    """A figure with the language's decimal sign."""
-    text = f"{value:.{digits}f}"
-    return text.replace(".", ",") if language == "nl" else text
+    return " ".join(part for part in (words.main(), words.limits(), words.bridges(), words.turning()) if part)
 
 
 def day_in_words(day: date, language: Language) -> str:
@@ -196,6 +194,12 @@ class _Words:
         text = self._texts["bridge" if len(names) == 1 else "bridges"]
         return text.format(bridges=", ".join(names), km=self._number(self._figures.extra_m / 1000, 1))
 
+    def limits(self) -> str:
+        """When it may be collected, and by which trucks."""
+        found = self._figures
+        told = limits_in_words(found.windows, found.max_truck_width_mm, found.max_truck_weight_kg, self._language)
+        return f"{told[0].upper()}{told[1:]}." if told else ""
+
     def turning(self) -> str:
         """What would have changed the decision."""
         rule, figures = self._decision.rule, self._figures
@@ -209,6 +213,8 @@ class _Words:
             DecisionRule.NO_ROOM: "turn_room",
             DecisionRule.OVERFLOW_FIRST: "turn_rank",
         }.get(rule, "")
+        if name == "turn_room" and self.limits():
+            name = "turn_room_limited"
         if name == "turn_off" and figures.turning_probability == 0:
             name = "turn_detour"
         if rule is DecisionRule.SCHEDULE and figures.unusable is not None:

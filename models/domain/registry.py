@@ -6,6 +6,7 @@ Assignments (sensor → datastream of a thing) and geometry are valid from and t
 from __future__ import annotations
 
 from datetime import date
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -15,6 +16,14 @@ from models.domain.reading import UtcDatetime
 Identifier = Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$")]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Longitude = Annotated[float, Field(ge=-180, le=180)]
+TimeOfDay = Annotated[int, Field(ge=0, le=86_400)]
+"""Seconds of the local day on the wall clock: 25,200 is 07:00 on every day, those of the changes to and from summer time too."""
+Window = tuple[TimeOfDay, TimeOfDay]
+WidthMm = Annotated[int, Field(ge=500, le=10_000)]
+WeightKg = Annotated[int, Field(ge=500, le=100_000)]
+LONGEST_INTERVAL_DAYS = 365
+LATEST_S = 108_000
+"""30:00: how far a shift may reach into the next day."""
 
 FRACTIONS = ("residual", "paper", "glass", "plastic", "organic", "textile")
 FIRST_SCHEDULE_MONDAY = date(2024, 1, 1)
@@ -31,8 +40,9 @@ class DomainType(BaseModel):
 class Thing(DomainType):
     """A container, traffic counter, bridge or transformer, at a place (WGS84 degrees). `thing_type` is a sensor kind's.
 
-    `fraction`, `capacity_l` and `service_duration_s` are a container's; `properties` is what the city adds. `decommissioned_at`: out of
-    service for good since then.
+    `fraction`, `capacity_l` and `service_duration_s` are a container's, and so are: `windows`, between which service may start (None: at
+    any time); `max_interval_days`, the legal maximum between two collections; `max_truck_width_mm` and `max_truck_weight_kg`, those of the
+    trucks that its street takes. `properties` is what the city adds. `decommissioned_at`: out of service for good since then.
     """
 
     thing_id: Identifier
@@ -46,12 +56,24 @@ class Thing(DomainType):
     service_duration_s: Annotated[int | None, Field(ge=0, le=7200)] = None
     simulated: bool = False
     decommissioned_at: UtcDatetime | None = None
+    windows: Annotated[tuple[Window, ...] | None, Field(min_length=1, max_length=12)] = None
+    max_interval_days: Annotated[int | None, Field(ge=1, le=LONGEST_INTERVAL_DAYS)] = None
+    max_truck_width_mm: WidthMm | None = None
+    max_truck_weight_kg: WeightKg | None = None
     properties: dict[str, str | int | float | bool | None] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _container_is_complete(self) -> Thing:
         if self.thing_type == "container" and (self.fraction is None or self.capacity_l is None):
             raise ValueError("a container needs fraction and capacity_l")
+        return self
+
+    @model_validator(mode="after")
+    def _windows_follow_each_other(self) -> Thing:
+        if any(closes <= opens for opens, closes in self.windows or ()):
+            raise ValueError("a window must close after it opens; write one over midnight as two: 22:00-24:00|00:00-02:00")
+        if any(later[0] < earlier[1] for earlier, later in pairwise(sorted(self.windows or ()))):
+            raise ValueError("windows overlap: join those that do")
         return self
 
 
@@ -101,12 +123,14 @@ class Assignment(DomainType):
 
 
 class Depot(DomainType):
-    """Where trucks start and end."""
+    """Where trucks start and end, between opening and closing (seconds of the local day; None: always open)."""
 
     depot_id: Identifier
     name: str
     latitude: Latitude
     longitude: Longitude
+    opens_s: Annotated[int | None, Field(ge=0, le=86_400)] = None
+    closes_s: Annotated[int | None, Field(ge=0, le=LATEST_S)] = None
 
 
 class DisposalSite(DomainType):
@@ -123,7 +147,14 @@ class DisposalSite(DomainType):
 
 
 class Truck(DomainType):
-    """A vehicle of the fleet. `capacity_l` is what it holds of uncompacted container volume (compaction included)."""
+    """A vehicle of the fleet. `capacity_l` is what it holds of uncompacted container volume (compaction included).
+
+    `width_mm` and `gross_weight_kg` (the permissible maximum mass of its registration, F.2) decide which streets take it. The crew's break
+    starts between `break_earliest_s` and `break_latest_s` and lasts `break_duration_s`, on every tour, or on those of at least
+    `break_required_from_s`. `max_shift_s` is the longest time between leaving the depot and being back, break included; the caps per shift
+    count over all its trips. `cost_per_day` is what sending it out costs before it drives; `disposal_sites` are those that it may use (None:
+    any that takes what it carries).
+    """
 
     truck_id: Identifier
     depot_id: Identifier
@@ -131,9 +162,27 @@ class Truck(DomainType):
     capacity_l: Annotated[int, Field(gt=0)]
     max_load_kg: Annotated[int | None, Field(gt=0)] = None
     shift_start_s: Annotated[int, Field(ge=0, le=86_400)] = 25_200
-    shift_end_s: Annotated[int, Field(ge=0, le=108_000)] = 54_000
+    shift_end_s: Annotated[int, Field(ge=0, le=LATEST_S)] = 54_000
     cost_per_km: Annotated[float, Field(ge=0)] = 1.0
     cost_per_h: Annotated[float, Field(ge=0)] = 40.0
+    width_mm: WidthMm | None = None
+    gross_weight_kg: WeightKg | None = None
+    break_earliest_s: Annotated[int | None, Field(ge=0, le=LATEST_S)] = None
+    break_latest_s: Annotated[int | None, Field(ge=0, le=LATEST_S)] = None
+    break_duration_s: Annotated[int | None, Field(ge=60, le=14_400)] = None
+    break_required_from_s: Annotated[int | None, Field(ge=0, le=86_400)] = None
+    max_shift_s: Annotated[int | None, Field(ge=600, le=86_400)] = None
+    max_load_l_per_shift: Annotated[int | None, Field(gt=0, le=100_000_000)] = None
+    max_stops_per_shift: Annotated[int | None, Field(ge=1, le=100_000)] = None
+    cost_per_day: Annotated[float | None, Field(ge=0)] = None
+    disposal_sites: Annotated[tuple[Identifier, ...] | None, Field(min_length=1)] = None
+
+    @model_validator(mode="after")
+    def _break_is_complete(self) -> Truck:
+        told = [value is not None for value in (self.break_earliest_s, self.break_latest_s, self.break_duration_s)]
+        if any(told) != all(told) or (self.break_required_from_s is not None and not any(told)):
+            raise ValueError("a break needs break_earliest, break_latest and break_duration_min, all three")
+        return self
 
 
 class FixedCollection(DomainType):

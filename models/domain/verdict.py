@@ -29,14 +29,28 @@ class WhatIsKept(StrEnum):
     PLAN_AS_FIXED_BREAKS_A_RULE = "plan_as_fixed_breaks_a_rule"
 
 
+class BrokenLimit(StrEnum):
+    """A limit of the registry that the fixed schedule would break."""
+
+    WINDOW = "window"
+    WIDTH = "width"
+    WEIGHT = "weight"
+    BREAK = "break"
+    SHIFT_LENGTH = "shift_length"
+    SHIFT_LOAD = "shift_load"
+    SHIFT_STOPS = "shift_stops"
+
+
 class Compared(DomainType):
-    """The plan was weighed against the day's fixed schedule, which would leave `left_standing` that must go."""
+    """The plan was weighed against the day's fixed schedule, which would leave `left_standing` that must go. `broken` are the limits
+    that it would break, where it is not kept for that."""
 
     about: Literal["compared"] = "compared"
     kept: WhatIsKept
     plan: Tours
     fixed: Tours
     left_standing: int = 0
+    broken: tuple[BrokenLimit, ...] = ()
 
 
 class Disrupted(DomainType):

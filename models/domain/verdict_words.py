@@ -6,12 +6,14 @@ from zoneinfo import ZoneInfo
 
 from models.domain.held_words import held_sentence
 from models.domain.language import Language
+from models.domain.number_words import number_in_words
 from models.domain.plan import CollectionPlan
 from models.domain.plan_day import DayEventKind, WishKind
-from models.domain.reason_words import day_in_words, number_in_words
+from models.domain.reason_words import day_in_words
 from models.domain.verdict import (
     About,
     AskedOf,
+    BrokenLimit,
     Compared,
     Disrupted,
     LeftOut,
@@ -30,8 +32,15 @@ _TEXTS: dict[Language, dict[str, str]] = {
         WhatIsKept.PLAN: "The plan is better and is kept: {compared} {money}.",
         WhatIsKept.FIXED: "The fixed schedule is better today and is kept: {compared} {money}.",
         WhatIsKept.PLAN_AS_FIXED_BREAKS_A_RULE: (
-            "The fixed schedule weighs less but breaks a rule today, so the plan is kept: {compared} {money}."
+            "The fixed schedule weighs less but breaks a rule today{broken}, so the plan is kept: {compared} {money}."
         ),
+        BrokenLimit.WINDOW: "the hours of a container",
+        BrokenLimit.WIDTH: "the width of a street",
+        BrokenLimit.WEIGHT: "the weight limit of a street",
+        BrokenLimit.BREAK: "a crew's break",
+        BrokenLimit.SHIFT_LENGTH: "the longest shift of a crew",
+        BrokenLimit.SHIFT_LOAD: "the litres that a truck takes per shift",
+        BrokenLimit.SHIFT_STOPS: "the stops that a truck makes per shift",
         "compared": "the plan drives {plan_km} km with {plan}, the fixed schedule of the day {fixed_km} km with {fixed}{standing}",
         "standing": ", and would leave {left} that must go",
         "money": "(trucks and crews: € {plan} against € {fixed})",
@@ -79,8 +88,15 @@ _TEXTS: dict[Language, dict[str, str]] = {
         WhatIsKept.PLAN: "Het plan is beter en blijft: {compared} {money}.",
         WhatIsKept.FIXED: "Het vaste schema is vandaag beter en blijft: {compared} {money}.",
         WhatIsKept.PLAN_AS_FIXED_BREAKS_A_RULE: (
-            "Het vaste schema weegt minder maar overtreedt vandaag een regel, dus het plan blijft: {compared} {money}."
+            "Het vaste schema weegt minder maar overtreedt vandaag een regel{broken}, dus het plan blijft: {compared} {money}."
         ),
+        BrokenLimit.WINDOW: "de venstertijd van een container",
+        BrokenLimit.WIDTH: "de breedte van een straat",
+        BrokenLimit.WEIGHT: "de gewichtsbeperking van een straat",
+        BrokenLimit.BREAK: "de pauze van een ploeg",
+        BrokenLimit.SHIFT_LENGTH: "de langste dienst van een ploeg",
+        BrokenLimit.SHIFT_LOAD: "de liters die een wagen per dienst meeneemt",
+        BrokenLimit.SHIFT_STOPS: "de stops die een wagen per dienst maakt",
         "compared": "het plan rijdt {plan_km} km met {plan}, het vaste schema van de dag {fixed_km} km met {fixed}{standing}",
         "standing": ", en zou er {left} laten staan die mee moeten",
         "money": "(wagens en ploegen: € {plan} tegen € {fixed})",
@@ -194,7 +210,8 @@ def _compared(about: Compared, language: Language) -> str:
         standing=texts["standing"].format(left=about.left_standing) if about.left_standing else "",
     )
     money = texts["money"].format(plan=f"{about.plan.cost:.0f}", fixed=f"{about.fixed.cost:.0f}")
-    return texts[about.kept].format(compared=compared, money=money)
+    broken = f" ({', '.join(texts[limit] for limit in about.broken)})" if about.broken else ""
+    return texts[about.kept].format(compared=compared, money=money, broken=broken)
 
 
 def _count(tours: Tours, language: Language) -> str:

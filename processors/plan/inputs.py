@@ -11,7 +11,7 @@ import asyncpg
 
 from models.domain.district_standing import Standing
 from models.domain.plan_day import DayEvent, DayEventKind
-from models.domain.registry import Thing
+from models.domain.registry import DomainType, Thing
 from processors.plan.city_roads import roads_as_set
 from processors.plan.day import CityInputs
 from processors.plan.lock_file import installed_versions
@@ -88,10 +88,10 @@ def kept_inputs(planned: Planned, registry_version: int, forecasts: list[dict[st
         "problem": problem,
         "solution": planned.solution.to_json(),
         "forecasts": forecasts,
-        "containers": [judged.container.model_dump(mode="json") for judged in day.judgements],
+        "containers": _without_unset([judged.container for judged in day.judgements]),
         "fixed_schedule": [line.model_dump(mode="json") for line in day.fixed_lines],
-        "fleet": [truck.model_dump(mode="json") for truck in day.fleet],
-        "depots": [item.model_dump(mode="json") for item in day.depots],
+        "fleet": _without_unset(day.fleet),
+        "depots": _without_unset(day.depots),
         "disposal_sites": [item.model_dump(mode="json") for item in day.disposal_sites],
         "settings": ground.settings.model_dump(mode="json"),
         "day": {
@@ -118,6 +118,11 @@ def kept_inputs(planned: Planned, registry_version: int, forecasts: list[dict[st
     if ground.open_matrix is not None:
         kept["travel_open"] = matrix_json(ground.open_matrix)
     return kept
+
+
+def _without_unset(items: Sequence[DomainType]) -> list[dict[str, Any]]:
+    """Without what the registry does not say: the release before reads a city's inputs for as long as it uses nothing new."""
+    return [item.model_dump(mode="json", exclude_none=True) for item in items]
 
 
 def vars_of(disruption: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from models.domain.failures import UserError
 from models.domain.plan import CollectionPlan
 from models.domain.plan_day import Wish, WishKind
 from models.domain.registry import Depot, DisposalSite, FixedCollection, Thing, Truck
-from models.domain.verdict import About, Compared, Levelled, Nearness, Tours, VerdictFigures, WhatIsKept
+from models.domain.verdict import About, BrokenLimit, Compared, Levelled, Nearness, Tours, VerdictFigures, WhatIsKept
 from models.domain.verdict_words import verdict_sentence
 from processors.plan.calendar import Chances, is_due, next_due
 from processors.plan.disruption import Disruption, district_ranks, district_weights
@@ -27,6 +27,7 @@ from processors.plan.drawing import drawn_routes
 from processors.plan.fallback import held_districts
 from processors.plan.fixed_schedule import costed, drive_fixed_tours, fixed_tours
 from processors.plan.judgement import Judgement
+from processors.plan.limits import starting_place, vehicle, windows_of
 from processors.plan.reasons import Outcome, decision
 from processors.plan.tours import Tour, driven_routes
 from processors.routing import problem as routing
@@ -46,6 +47,11 @@ PINNED_PRIZE = 10_000.0
 """For a container that a planner asked for."""
 SCHEDULE_PRIZE = 500.0
 """For a container without data that the fixed schedule collects today."""
+BROKEN = {
+    "window": BrokenLimit.WINDOW, "width": BrokenLimit.WIDTH, "street weight": BrokenLimit.WEIGHT, "break": BrokenLimit.BREAK,
+    "shift length": BrokenLimit.SHIFT_LENGTH, "shift load": BrokenLimit.SHIFT_LOAD, "shift stops": BrokenLimit.SHIFT_STOPS,
+}  # fmt: skip
+"""The checker's rules that are limits of the registry, for the verdict on a fixed schedule that breaks them."""
 MOST_STOPS_TOGETHER = 1500
 """A fraction's day with more candidates than this is searched depot by depot."""
 
@@ -277,7 +283,7 @@ def _problems(
     day: FractionDay, sites: Sequence[DisposalSite], matrix: RoadMatrix, settings: PlanSettings
 ) -> tuple[routing.Problem, routing.Problem]:
     """The problem to solve, and the same roads with the whole fleet for costing the fixed tours."""
-    depots = tuple(routing.Depot(node=depot.depot_id, place=index) for index, depot in enumerate(day.depots))
+    depots = tuple(starting_place(depot, index) for index, depot in enumerate(day.depots))
     tips = tuple(
         routing.DisposalSite(
             node=site.disposal_site_id,
@@ -297,23 +303,10 @@ def _problems(
     )
 
     def made(trucks: Sequence[Truck], stops: tuple[routing.Stop, ...]) -> routing.Problem:
-        vehicles = tuple(_vehicle(truck) for truck in trucks)
+        vehicles = tuple(vehicle(truck, {tip.node for tip in tips}) for truck in trucks)
         return routing.Problem(depots, tips, vehicles, stops, matrix.metres, matrix.seconds, matrix.source)
 
     return made(day.trucks, stops), made(day.fleet, ())
-
-
-def _vehicle(truck: Truck) -> routing.Truck:
-    return routing.Truck(
-        truck_id=truck.truck_id,
-        depot=truck.depot_id,
-        capacity_l=truck.capacity_l,
-        max_load_kg=truck.max_load_kg,
-        shift_start_s=truck.shift_start_s,
-        shift_end_s=truck.shift_end_s,
-        cost_per_km=truck.cost_per_km,
-        cost_per_h=truck.cost_per_h,
-    )
 
 
 def _stop(judged: Judgement, place: int, due: bool, day: FractionDay, settings: PlanSettings, weight: float | None) -> routing.Stop:
@@ -335,6 +328,9 @@ def _stop(judged: Judgement, place: int, due: bool, day: FractionDay, settings: 
         load_l=judged.load_l,
         load_kg=round(judged.load_l * settings.plan_weight_kg_per_l),
         service_duration_s=service if service is not None else settings.plan_service_duration_s,
+        windows=windows_of(container, day.fleet),
+        max_width_mm=container.max_truck_width_mm,
+        max_weight_kg=container.max_truck_weight_kg,
         required=False,
         prize=0.0 if forbidden else prize,
         forbidden=forbidden,
@@ -352,12 +348,15 @@ def _better(ground: Ground, found: Solution) -> tuple[Solution, bool, About]:
     if day.disruption is not None:
         return found, False, day.disruption.verdict(_tours(found))
     by_schedule = solution_of(yard, fixed, found.seed, found.parts, problem.stops)
-    kept = WhatIsKept.PLAN
+    kept, broken = WhatIsKept.PLAN, tuple[BrokenLimit, ...]()
     if by_schedule.objective < found.objective:
         usable = fixed and all(route.truck_id in problem.truck_by_id for route in fixed)
-        breaks = not usable or bool(check(problem, by_schedule.to_json()))
-        kept = WhatIsKept.PLAN_AS_FIXED_BREAKS_A_RULE if breaks else WhatIsKept.FIXED
-    about = Compared(kept=kept, plan=_tours(found), fixed=_tours(by_schedule), left_standing=_must_go_left(day, by_schedule))
+        failures = check(problem, by_schedule.to_json())
+        kept = WhatIsKept.PLAN_AS_FIXED_BREAKS_A_RULE if failures or not usable else WhatIsKept.FIXED
+        broken = tuple(sorted({BROKEN[failure.rule] for failure in failures if failure.rule in BROKEN}))
+    about = Compared(
+        kept=kept, plan=_tours(found), fixed=_tours(by_schedule), left_standing=_must_go_left(day, by_schedule), broken=broken
+    )
     return (by_schedule, True, about) if kept is WhatIsKept.FIXED else (found, False, about)
 
 

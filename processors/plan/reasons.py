@@ -81,6 +81,9 @@ def decision(outcome: Outcome, when: Chances, settings: PlanSettings, zone: Zone
             ranks=ranks,
             busy_day=forward.busy_day if forward else None,
             busy_share=round(forward.busy_share, 4) if forward else None,
+            windows=judged.container.windows,
+            max_truck_width_mm=judged.container.max_truck_width_mm,
+            max_truck_weight_kg=judged.container.max_truck_weight_kg,
         ),
     )
     return made.model_copy(update={"reason": reason(made, settings.plan_language, zone)})

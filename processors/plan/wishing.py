@@ -57,6 +57,7 @@ def wished_plan(plan: CollectionPlan, kept: Mapping[str, Any], wishes: Sequence[
     _sensible(wishes, {truck.truck_id for truck in stored.day.trucks}, plan)
     asked = {wish.container_id: wish for wish in (*stored.day.wishes, *wishes)}
     ground = stored.ground([asked[name] for name in sorted(asked)], drawn_on=roads)
+    _refuse_barred(ground, wishes)
     before = driven(ground.problem, tours_of(plan))
     after = with_wishes(ground, tours_of(plan), wishes)
     if after is None:
@@ -94,6 +95,18 @@ def _sensible(wishes: Sequence[Wish], trucks: set[str], plan: CollectionPlan) ->
             raise UserError(f"{wish.truck_id} does not collect {plan.fraction} on {plan.plan_date}; the trucks that do: {names}")
         if wish.kind is WishKind.FORBID and wish.container_id not in collected:
             raise UserError(f"{wish.container_id} is not on the plan of {plan.plan_date}: there is nothing to leave out")
+
+
+def _refuse_barred(ground: Ground, wishes: Sequence[Wish]) -> None:
+    """A container whose street does not take the truck that is asked for, or any truck of the day, cannot be pinned."""
+    for wish in wishes:
+        if wish.kind is not WishKind.PIN:
+            continue
+        stop = ground.problem.stop_by_node[wish.container_id].model_copy(update={"trucks": None})
+        reasons = [stop.why_barred(truck) for truck in ground.problem.trucks if wish.truck_id in (None, truck.truck_id)]
+        first = next((reason for reason in reasons if reason is not None), None)
+        if first is not None and None not in reasons:
+            raise UserError(f"{wish.container_id} cannot be collected: {first}")
 
 
 def _asked(wishes: Sequence[Wish]) -> tuple[verdict.AskedOf, ...]:

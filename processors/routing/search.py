@@ -177,5 +177,7 @@ def _starting_penalties(model: EngineModel) -> tuple[list[float], float, float]:
     for dimension in range(data.num_load_dimensions):
         mean = sum(client.pickup[dimension] for client in data.clients()) / max(1, count)
         loads.append(10 * typical / max(1.0, mean))
-    over = 10 * typical / max(1.0, model.shift_mean) / model.shift_weight if model.shift_weight else 1.0
+    # A stop too many must not be cheaper than the dearest prize, or the search takes hundreds of iterations to see that a cap binds.
+    beyond = max(10 * typical, *(float(client.prize) for client in data.clients()), 0.0)
+    over = beyond / max(1.0, model.shift_mean) / model.shift_weight if model.shift_weight else 1.0
     return loads, 10 * typical / typical_s, over

@@ -11,6 +11,7 @@ import typer
 CORRECTION_TIMEOUT_SECONDS = 3600.0
 STORE_HAS_SEEN_IT_SECONDS = 5.0
 """`store` looks at the registry every three seconds."""
+NOTES_SHOWN = 20
 
 
 def add_verbs(app: typer.Typer) -> None:
@@ -95,6 +96,10 @@ async def _import(files: list[Path]) -> None:
         await check_schema(connection)
         report = await import_registry(connection, files, device_models=DEVICE_MODELS)
     typer.echo(str(report))
+    for note in report.notes[:NOTES_SHOWN]:
+        typer.echo(f"note: {note}")
+    if len(report.notes) > NOTES_SHOWN:
+        typer.echo(f"note: and {len(report.notes) - NOTES_SHOWN} more")
 
 
 async def _export(folder: Path) -> None:

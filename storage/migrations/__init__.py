@@ -16,6 +16,7 @@ from storage.migrations import (
     m0007_spread_of_forecasts,
     m0008_sequence_moments,
     m0009_level_spread,
+    m0010_collection_limits,
 )
 from storage.migrations.migration import Migration
 
@@ -29,6 +30,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m0007_spread_of_forecasts.MIGRATION,
     m0008_sequence_moments.MIGRATION,
     m0009_level_spread.MIGRATION,
+    m0010_collection_limits.MIGRATION,
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -115,6 +116,55 @@ def test_a_changed_plan_is_made_again_too() -> None:
     changed = wished(found, kept, wish(WishKind.PIN, 9), wish(WishKind.FORBID, 5))
     again = stored(changed.planned, kept["forecasts"], changed.made)
     assert decided(made_again(again).plan) == decided(changed.planned.plan)
+
+
+LIMITED_TRUCK = {
+    "width_mm": 2550, "gross_weight_kg": 19_000, "break_earliest_s": 27_000, "break_latest_s": 30_000, "break_duration_s": 900,
+    "max_stops_per_shift": 5, "cost_per_day": 10.0, "disposal_sites": ("tip-1",),
+}  # fmt: skip
+
+
+def limited_city() -> CityInputs:
+    """Windows, streets, a break and a depot's hours, all of them binding."""
+    found = city(LEVELS, trucks=(truck(1, **LIMITED_TRUCK), truck(2, width_mm=2000, gross_weight_kg=7000)))
+    limits: dict[str, dict[str, Any]] = {"c-0003": {"windows": ((28_800, 30_600),)}, "c-0009": {"max_truck_width_mm": 2300}}
+    containers = tuple(item.model_copy(update=limits.get(item.thing_id, {})) for item in found.containers)
+    depots = tuple(item.model_copy(update={"opens_s": 25_800, "closes_s": 50_000}) for item in found.depots)
+    return replace(found, containers=containers, depots=depots)
+
+
+def test_a_plan_with_limits_is_made_again_byte_for_byte() -> None:
+    found, kept = made(limited_city())
+    assert found.plan.check_failures == ()
+    assert decided(made_again(kept).plan) == decided(found.plan)
+    pinned = wished(found, kept, wish(WishKind.PIN, 9))
+    assert next(item.truck_id for item in pinned.planned.plan.decisions if item.container_id == "c-0009") == "truck-2"
+    again = stored(pinned.planned, kept["forecasts"], pinned.made)
+    assert decided(made_again(again).plan) == decided(pinned.planned.plan)
+
+
+def test_a_pin_with_a_truck_that_the_street_does_not_take_is_a_sentence() -> None:
+    found, kept = made(limited_city())
+    with pytest.raises(UserError, match="c-0009 cannot be collected: truck truck-1 is 2550 mm wide; the street takes 2300 mm"):
+        wished(found, kept, wish(WishKind.PIN, 9, "truck-1"))
+
+
+def test_inputs_of_a_city_without_limits_are_kept_as_the_release_before_reads_them() -> None:
+    _, kept = made(city(LEVELS))
+    known = {"truck_id", "depot_id", "fractions", "capacity_l", "shift_start_s", "shift_end_s", "cost_per_km", "cost_per_h"}
+    assert all(set(item) == known for item in kept["fleet"])
+    assert all("windows" not in item and "max_interval_days" not in item for item in kept["containers"])
+    assert all(set(item) == {"depot_id", "name", "latitude", "longitude"} for item in kept["depots"])
+
+
+def test_a_plan_of_the_release_before_is_made_again() -> None:
+    """It kept what is not said as null."""
+    found, kept = made(city(LEVELS))
+    for item in kept["fleet"]:
+        item["max_load_kg"] = None
+    for item in kept["containers"]:
+        item["decommissioned_at"] = None
+    assert decided(made_again(kept).plan) == decided(found.plan)
 
 
 def test_another_lock_file_makes_no_other_plan() -> None:
