@@ -7,6 +7,7 @@ from datetime import date
 from enum import StrEnum
 
 from models.domain.district_standing import HeldDistrict
+from models.domain.legal_interval import LegalInterval
 from models.domain.reading import UtcDatetime
 from models.domain.registry import DomainType, Window
 from models.domain.verdict import VerdictFigures
@@ -48,6 +49,7 @@ class DecisionRule(StrEnum):
     """The rule that decided on a container."""
 
     PINNED = "pinned"
+    LEGAL_INTERVAL = "legal_interval"
     FORBIDDEN = "forbidden"
     OVERFLOW_FIRST = "overflow_first"
     REQUIRED = "required"
@@ -82,7 +84,7 @@ class DecisionFigures(DomainType):
     had nobody pinned or forbidden the container; `left_by_crew` is what a crew said that left it standing.
     `rank` of `ranks` is its district's, by expected overflow, on a disrupted day. A container that is brought forward is due on `busy_day`,
     whose work would take `busy_share` of its trucks' hours. `windows`, `max_truck_width_mm` and `max_truck_weight_kg` are its limits, as
-    registered when the plan was made.
+    registered when the plan was made. `legal` is how its legal interval stands; `rule_without_law` what decides on the same figures without it.
     """
 
     plan_date: date
@@ -108,6 +110,8 @@ class DecisionFigures(DomainType):
     windows: tuple[Window, ...] | None = None
     max_truck_width_mm: int | None = None
     max_truck_weight_kg: int | None = None
+    legal: LegalInterval | None = None
+    rule_without_law: DecisionRule | None = None
 
 
 class ContainerDecision(DomainType):
@@ -197,8 +201,15 @@ def left_in_all(found: Sequence[LeftBehind]) -> LeftBehind:
 
 def _left_behind(decisions: Sequence[ContainerDecision], routes: Sequence[Route]) -> LeftBehind:
     served = {name for route in routes for visit in route.visits for name in visit.container_ids}
-    left = [item for item in decisions if item.container_id not in served and item.overflow_probability is not None]
-    risks = [(item.overflow_probability or 0.0, item.figures.required_from if item.figures else 1.0) for item in left]
+    left = [item for item in decisions if item.container_id not in served]
     return LeftBehind(
-        required=sum(risk >= limit for risk, limit in risks), expected_overflows=round(sum(risk for risk, _ in risks), 2)
+        required=sum(_must_go(item) for item in left),
+        expected_overflows=round(sum(item.overflow_probability or 0.0 for item in left), 2),
     )
+
+
+def _must_go(item: ContainerDecision) -> bool:
+    """By what may overflow, or by law."""
+    limit = item.figures.required_from if item.figures else 1.0
+    by_law = item.figures is not None and item.figures.legal is not None and item.figures.legal.due
+    return by_law or (item.overflow_probability is not None and item.overflow_probability >= limit)

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from models.domain.language import Language
+from models.domain.legal_interval import KnownFrom
 from models.domain.limit_words import limits_in_words
 from models.domain.number_words import number_in_words
 from models.domain.plan import ContainerDecision, DecisionFigures, DecisionRule, Unusable
@@ -29,6 +30,17 @@ _TEXTS: dict[Language, dict[str, str]] = {
         "schedule_unusable": "Follows the fixed schedule, which collects it today: {unusable}{last}.",
         "no_data": "Follows the fixed schedule, {next_due}: {unusable}{last}.",
         "no_room": "Should go, but {lacks}: {level}, {risk}. {detour}",
+        "legal_interval": "Required: {legal}: {level}, {risk}. {detour}",
+        "legal_interval_unusable": "Required: {legal}: {unusable}{last}. {detour}",
+        "no_room_legal": "Required, but {lacks}: {legal}. {detour}",
+        "legal": "at most {days} between collections by law, {since}",
+        "by_law": "At most {days} between collections by law, {since}.",
+        "day": "1 day",
+        "days": "{count} days",
+        "ago": "{days} ago",
+        "today": "today",
+        "turn_law_on": "Without the law it would have been collected all the same.",
+        "turn_law_off": "Without the law it would have waited.",
         "no_room_unusable": "Should go, but {lacks}: the fixed schedule collects it today and {unusable}. {detour}",
         "not_worth_it": "Can wait: {level}, {risk}; going now is worth € {prize}{cost}. {detour}",
         "pinned": "A planner asked for it: {level}, {risk}. {detour}",
@@ -82,6 +94,17 @@ _TEXTS: dict[Language, dict[str, str]] = {
         "schedule_unusable": "Volgt het vaste schema, dat hem vandaag leegt: {unusable}{last}.",
         "no_data": "Volgt het vaste schema, {next_due}: {unusable}{last}.",
         "no_room": "Zou mee moeten, maar {lacks}: {level}, {risk}. {detour}",
+        "legal_interval": "Verplicht: {legal}: {level}, {risk}. {detour}",
+        "legal_interval_unusable": "Verplicht: {legal}: {unusable}{last}. {detour}",
+        "no_room_legal": "Verplicht, maar {lacks}: {legal}. {detour}",
+        "legal": "wettelijk hoogstens {days} tussen twee legingen, {since}",
+        "by_law": "Wettelijk hoogstens {days} tussen twee legingen, {since}.",
+        "day": "1 dag",
+        "days": "{count} dagen",
+        "ago": "{days} geleden",
+        "today": "vandaag",
+        "turn_law_on": "Zonder de wet was hij ook meegenomen.",
+        "turn_law_off": "Zonder de wet had hij gewacht.",
         "no_room_unusable": "Zou mee moeten, maar {lacks}: het vaste schema leegt hem vandaag en {unusable}. {detour}",
         "not_worth_it": "Kan wachten: {level}, {risk}; nu gaan is € {prize} waard{cost}. {detour}",
         "pinned": "Een planner vroeg erom: {level}, {risk}. {detour}",
@@ -128,10 +151,36 @@ _TEXTS: dict[Language, dict[str, str]] = {
     },
 }
 
+_SINCE: dict[Language, dict[KnownFrom, str]] = {
+    "en": {
+        KnownFrom.EMPTYING: "last collected {ago}",
+        KnownFrom.CREW: "last collected {ago}, as its crew said",
+        KnownFrom.READ: "and no collection was seen since its sensor was put there {ago}",
+        KnownFrom.SCHEDULE: "no collection of it is known, and the fixed schedule's last day for it was {ago}",
+        KnownFrom.SHADOW: "last collected by a shadow plan {ago}",
+        KnownFrom.NOTHING: "and no collection of it is known",
+    },
+    "nl": {
+        KnownFrom.EMPTYING: "{ago} voor het laatst geleegd",
+        KnownFrom.CREW: "{ago} voor het laatst geleegd volgens zijn ploeg",
+        KnownFrom.READ: "en er is geen leging gezien sinds zijn sensor er {ago} kwam",
+        KnownFrom.SCHEDULE: "er is geen leging van bekend, en de laatste dag in het vaste schema was {ago}",
+        KnownFrom.SHADOW: "{ago} voor het laatst geleegd door een schaduwplan",
+        KnownFrom.NOTHING: "en er is geen leging van bekend",
+    },
+}
+
 HELD = frozenset({Unusable.SHADOW, Unusable.FALLEN_BACK})
 """The whole district follows its fixed route, whatever the level says."""
 COLLECTING = frozenset(
-    {DecisionRule.REQUIRED, DecisionRule.PRIZE, DecisionRule.BROUGHT_FORWARD, DecisionRule.ON_THE_WAY, DecisionRule.SCHEDULE}
+    {
+        DecisionRule.LEGAL_INTERVAL,
+        DecisionRule.REQUIRED,
+        DecisionRule.PRIZE,
+        DecisionRule.BROUGHT_FORWARD,
+        DecisionRule.ON_THE_WAY,
+        DecisionRule.SCHEDULE,
+    }
 )
 
 
@@ -141,7 +190,7 @@ def reason(decision: ContainerDecision, language: Language, zone: ZoneInfo) -> s
     if figures is None:
         return decision.reason
     words = _Words(decision, figures, language, zone)
-    return " ".join(part for part in (words.main(), words.limits(), words.bridges(), words.turning()) if part)
+    return " ".join(part for part in (words.main(), words.law(), words.limits(), words.bridges(), words.turning()) if part)
 
 
 def day_in_words(day: date, language: Language) -> str:
@@ -164,7 +213,9 @@ class _Words:
         name = found.rule.value
         if found.rule is DecisionRule.SCHEDULE and not found.collected:
             name = DecisionRule.NO_DATA.value
-        if self._figures.unusable is not None and f"{name}_unusable" in self._texts:
+        if found.rule is DecisionRule.NO_ROOM and self._is_legally_due():
+            name = "no_room_legal"
+        elif self._figures.unusable is not None and f"{name}_unusable" in self._texts:
             name += "_unusable"
         return self._texts[name].format(
             level=self._level(),
@@ -185,7 +236,15 @@ class _Words:
             left=self._figures.left_by_crew,
             busy_day="" if self._figures.busy_day is None else self._day(self._figures.busy_day),
             busy_share=self._per_cent(self._figures.busy_share),
+            legal=self._legal("legal"),
         )
+
+    def law(self) -> str:
+        """How the legal interval stands, where that is not what decided."""
+        decided = self._decision.rule is DecisionRule.LEGAL_INTERVAL or (
+            self._decision.rule is DecisionRule.NO_ROOM and self._is_legally_due()
+        )
+        return "" if decided else self._legal("by_law")
 
     def bridges(self) -> str:
         names = self._figures.bridges
@@ -219,11 +278,30 @@ class _Words:
             name = "turn_detour"
         if rule is DecisionRule.SCHEDULE and figures.unusable is not None:
             name = "turn_held" if figures.unusable in HELD else "turn_data"
+        if rule is DecisionRule.LEGAL_INTERVAL:
+            name = "turn_law_on" if figures.rule_without_law in COLLECTING else "turn_law_off"
         if rule in (DecisionRule.PINNED, DecisionRule.FORBIDDEN):
             name = "turn_wish_on" if figures.rule_without_wish in COLLECTING else "turn_wish_off"
         if not name or (name in ("turn_on", "turn_off") and figures.turning_probability is None):
             return ""
         return self._texts[name].format(turn=self._per_cent(figures.turning_probability), hours=self._hours())
+
+    def _is_legally_due(self) -> bool:
+        return self._figures.legal is not None and self._figures.legal.due
+
+    def _legal(self, name: str) -> str:
+        legal = self._figures.legal
+        if legal is None:
+            return ""
+        ago = ""
+        if legal.on is not None and legal.days_since is not None:
+            passed = self._texts["ago"].format(days=self._days(legal.days_since)) if legal.days_since else self._texts["today"]
+            ago = f"{passed} ({self._day(legal.on)})"
+        since = _SINCE[self._language][legal.known_from].format(ago=ago)
+        return self._texts[name].format(days=self._days(legal.max_days), since=since)
+
+    def _days(self, count: int) -> str:
+        return self._texts["day" if count == 1 else "days"].format(count=count)
 
     def _lacks(self) -> str:
         if self._decision.detour_m is None:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from models.domain.district_standing import Standing
 from models.domain.failures import UserError
 from models.domain.forecast import InflowForecast
+from models.domain.legal_interval import LastCollection
 from models.domain.plan_day import Wish
 from models.domain.registry import Depot, DisposalSite, FixedCollection, Thing, Truck
 from processors.plan.calendar import chances, collection_weekdays, is_due
@@ -19,6 +20,7 @@ from processors.plan.disruption import Disruption, trucks_left
 from processors.plan.fallback import held_districts, held_to_schedule, with_counts
 from processors.plan.fleet import trucks_by_fraction
 from processors.plan.judgement import Judgement, judge
+from processors.plan.legal import with_schedule
 from processors.plan.planner import FractionDay
 from processors.plan.week import levelled
 from runtime.settings import PlanSettings
@@ -40,6 +42,8 @@ class CityInputs:
     closed_bridges: Mapping[str, datetime] = field(default_factory=dict)
     standings: tuple[Standing, ...] = ()
     """How each district stands, to be held to its fixed route or not; none of them is where this is empty."""
+    last_collected: Mapping[str, LastCollection] = field(default_factory=dict)
+    """Of containers with a legal interval, as far as it is known."""
 
 
 READY_SHARE = 0.8
@@ -64,10 +68,12 @@ def fraction_days(
     _complete(inputs)
     weekdays = collection_weekdays(settings.plan_weekdays)
     when = chances(day, inputs.trucks, weekdays, zone)
+    last = with_schedule(inputs.last_collected, inputs.containers, inputs.fixed_lines, day)
     judged: Mapping[str, list[Judgement]] = defaultdict(list)
     for container in sorted(inputs.containers, key=lambda item: item.thing_id):
         if container.fraction is not None:
-            judged[container.fraction].append(judge(container, inputs.forecasts.get(container.thing_id), when, settings, now))
+            forecast = inputs.forecasts.get(container.thing_id)
+            judged[container.fraction].append(judge(container, forecast, when, settings, now, last.get(container.thing_id)))
     nobody_is_held = disruption is not None or settings.plan_shadow
     standings = () if nobody_is_held else with_counts(inputs.standings, [item for items in judged.values() for item in items])
     held = held_districts(standings, day, settings)
@@ -101,8 +107,8 @@ def fraction_days(
 
 def _wanted(judged: Judgement, due: set[str]) -> bool:
     if not judged.usable:
-        return judged.container.thing_id in due
-    return judged.required or judged.prize > 0
+        return judged.legally_due or judged.container.thing_id in due
+    return judged.must_go or judged.prize > 0
 
 
 def _complete(inputs: CityInputs) -> None:

@@ -39,6 +39,8 @@ def held_districts(standings: Sequence[Standing], day: date, settings: PlanSetti
 def held_to_schedule(judged: Judgement, held: Mapping[str, HeldDistrict]) -> Judgement:
     """The judgement of a container whose district is held: its level is known and decides nothing."""
     why = held.get(judged.container.district)
+    if why is not None and why.by is HeldBy.SHADOW:
+        judged = replace(judged, legal=None)  # the city drives its schedule there, and answers for it
     if why is None or not judged.usable:
         return judged
     unusable = Unusable.SHADOW if why.by is HeldBy.SHADOW else Unusable.FALLEN_BACK

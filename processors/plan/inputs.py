@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import asyncpg
 
 from models.domain.district_standing import Standing
+from models.domain.legal_interval import LastCollection
 from models.domain.plan_day import DayEvent, DayEventKind
 from models.domain.registry import DomainType, Thing
 from processors.plan.city_roads import roads_as_set
@@ -24,6 +26,7 @@ from storage import registry
 from storage.bridge_closures import closed_bridges
 from storage.district_standings import OverflowWindow, standings
 from storage.forecasts import current_forecasts
+from storage.last_collections import last_collections
 from storage.plan_days import events_of, wishes_of
 
 
@@ -39,17 +42,19 @@ class City:
 class CityReader:
     """Reads the city; roads are built once per registry version."""
 
-    def __init__(self, settings: PlanSettings) -> None:
+    def __init__(self, settings: PlanSettings, zone: ZoneInfo) -> None:
         self._roads: tuple[int, Roads] | None = None
         self._settings = settings
+        self._zone = zone
 
     async def read(self, connection: asyncpg.Connection, day: date | None = None, now: datetime | None = None) -> City:
         """Registry and current forecasts as of one moment; for a `day` also what planners asked of it, which trucks are out and
-        how districts stand, and with `now` the bridges that are out of service."""
+        how districts stand, and with `now` the bridges that are out of service and the last collections that the law counts from."""
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             number = await registry.registry_version(connection)
             events = await events_of(connection, day) if day else []
             containers = await registry.things(connection, "container")
+            by_law = [item.thing_id for item in containers if item.max_interval_days is not None]
             inputs = CityInputs(
                 containers=tuple(containers),
                 forecasts={item.container_id: item for item in await current_forecasts(connection)},
@@ -61,6 +66,7 @@ class CityReader:
                 trucks_out=trucks_out(events),
                 closed_bridges=await closed_bridges(connection, now, self._settings.plan_bridge_closed_minutes) if now else {},
                 standings=await self._standings(connection, day, containers) if day else (),
+                last_collected=await last_collections(connection, by_law, now, self._zone) if now else {},
             )
             if self._roads is None or self._roads[0] != number:
                 self._roads = (number, roads_as_set(await registry.map_features(connection, "street"), self._settings))
@@ -100,6 +106,13 @@ def kept_inputs(planned: Planned, registry_version: int, forecasts: list[dict[st
             "trucks": [truck.truck_id for truck in day.trucks],
             "wishes": [wish.model_dump(mode="json") for wish in day.wishes],
             "closed_bridges": list(day.closed_bridges),
+            "last_collected": [
+                LastCollection(
+                    container_id=judged.container.thing_id, on=judged.legal.on, known_from=judged.legal.known_from
+                ).model_dump(mode="json")
+                for judged in day.judgements
+                if judged.legal is not None and judged.legal.on is not None
+            ],
             "standings": [standing.model_dump(mode="json") for standing in day.standings],
             "known": tours_json(day.known),
             "disruption": None if day.disruption is None else vars_of(day.disruption),

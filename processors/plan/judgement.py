@@ -13,10 +13,12 @@ from datetime import date, datetime, timedelta
 import numpy as np
 
 from models.domain.forecast import InflowForecast
+from models.domain.legal_interval import LastCollection, LegalInterval
 from models.domain.plan import Unusable
 from models.domain.registry import Thing
 from models.fill_forecast.overlay import level_quantiles, overflow_probability
 from processors.plan.calendar import Chances
+from processors.plan.legal import legal_interval
 from processors.plan.worth import worth_of_going
 from runtime.settings import PlanSettings
 
@@ -24,11 +26,12 @@ from runtime.settings import PlanSettings
 @dataclass(frozen=True, slots=True)
 class BroughtForward:
     """Why a container goes on the planned day although it can wait: it is due on `busy_day`, whose work would take `busy_share` of its
-    trucks' hours. `overflow_by_due` is P(overflow) if that day leaves it out."""
+    trucks' hours. `overflow_by_due` is P(overflow) if that day leaves it out; `by_law`: its legal interval would be over then."""
 
     busy_day: date
     busy_share: float
     overflow_by_due: float
+    by_law: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +54,32 @@ class Judgement:
     doubtful: bool = False
     unusable: Unusable | None = None
     brought_forward: BroughtForward | None = None
+    legal: LegalInterval | None = None
 
     @property
     def usable(self) -> bool:
         return self.unusable is None
 
+    @property
+    def legally_due(self) -> bool:
+        return self.legal is not None and self.legal.due
 
-def judge(container: Thing, forecast: InflowForecast | None, when: Chances, settings: PlanSettings, now: datetime) -> Judgement:
-    """The judgement of one container for the planned day, as of `now`."""
+    @property
+    def must_go(self) -> bool:
+        """By what may overflow, or by law."""
+        return self.required or self.legally_due
+
+
+def judge(
+    container: Thing,
+    forecast: InflowForecast | None,
+    when: Chances,
+    settings: PlanSettings,
+    now: datetime,
+    last: LastCollection | None = None,
+) -> Judgement:
+    """The judgement of one container for the planned day, as of `now`. `last` is its last collection, where it is known and counts."""
+    legal = legal_interval(container, last, when)
     unusable = _unusable(forecast, when, settings, now)
     if forecast is None or unusable is not None:
         level = settings.plan_unknown_level
@@ -73,6 +94,7 @@ def judge(container: Thing, forecast: InflowForecast | None, when: Chances, sett
             prize=0.0,
             required=False,
             unusable=unusable,
+            legal=legal,
         )
     reach = forecast.cutoff + timedelta(hours=forecast.horizon_hours[-1])
     moments = [when.today, when.next_latest, *(moment for moment in when.later if moment <= reach)]
@@ -94,6 +116,7 @@ def judge(container: Thing, forecast: InflowForecast | None, when: Chances, sett
         required=by_next >= settings.plan_required_probability,
         worth_without_risk=worth - settings.plan_overflow_cost * (by_next - before),
         doubtful=forecast.data_grade != "good",
+        legal=legal,
     )
 
 

@@ -45,6 +45,8 @@ REQUIRED_PRIZE = 1000.0
 """Added to what must be collected. It is a prize, not a condition, so that a day with too few trucks still gets the best plan."""
 PINNED_PRIZE = 10_000.0
 """For a container that a planner asked for."""
+LEGAL_PRIZE = 1500.0
+"""For a container whose legal interval ends before the next chance: before anything that may overflow. A prize, too, and no condition."""
 SCHEDULE_PRIZE = 500.0
 """For a container without data that the fixed schedule collects today."""
 BROKEN = {
@@ -314,7 +316,7 @@ def _stop(judged: Judgement, place: int, due: bool, day: FractionDay, settings: 
     container = judged.container
     wish = day.wish_of.get(container.thing_id)
     service = container.service_duration_s
-    prize = judged.prize + (REQUIRED_PRIZE if judged.required else SCHEDULE_PRIZE if due and not judged.usable else 0.0)
+    prize = judged.prize + _added_prize(judged, due)
     if weight is not None:
         prize = weight * settings.plan_overflow_cost * (judged.overflow_by_next or 0.0)
     forbidden = wish is not None and wish.kind is WishKind.FORBID
@@ -336,6 +338,14 @@ def _stop(judged: Judgement, place: int, due: bool, day: FractionDay, settings: 
         forbidden=forbidden,
         trucks=(str(wish.truck_id),) if wish is not None and drives else None,
     )
+
+
+def _added_prize(judged: Judgement, due: bool) -> float:
+    if judged.legally_due:
+        return LEGAL_PRIZE
+    if judged.required:
+        return REQUIRED_PRIZE
+    return SCHEDULE_PRIZE if due and not judged.usable else 0.0
 
 
 def _due_today(day: FractionDay) -> frozenset[str]:
@@ -362,7 +372,7 @@ def _better(ground: Ground, found: Solution) -> tuple[Solution, bool, About]:
 
 def _must_go_left(day: FractionDay, solution: Solution) -> int:
     unserved = set(solution.unserved)
-    return sum(1 for judged in day.judgements if judged.required and judged.container.thing_id in unserved)
+    return sum(1 for judged in day.judgements if judged.must_go and judged.container.thing_id in unserved)
 
 
 def _tours(solution: Solution) -> Tours:

@@ -84,6 +84,8 @@ def decision(outcome: Outcome, when: Chances, settings: PlanSettings, zone: Zone
             windows=judged.container.windows,
             max_truck_width_mm=judged.container.max_truck_width_mm,
             max_truck_weight_kg=judged.container.max_truck_weight_kg,
+            legal=judged.legal,
+            rule_without_law=_by_figures(outcome) if judged.legally_due else None,
         ),
     )
     return made.model_copy(update={"reason": reason(made, settings.plan_language, zone)})
@@ -96,6 +98,8 @@ def _rule(outcome: Outcome) -> DecisionRule:
     if outcome.rank is not None and judged.usable and not outcome.kept_fixed:
         return DecisionRule.OVERFLOW_FIRST if outcome.truck_id is not None else DecisionRule.NO_ROOM
     if outcome.truck_id is not None:
+        if judged.legally_due and not outcome.kept_fixed:
+            return DecisionRule.LEGAL_INTERVAL
         if outcome.kept_fixed or not judged.usable:
             return DecisionRule.SCHEDULE
         if judged.required:
@@ -104,6 +108,8 @@ def _rule(outcome: Outcome) -> DecisionRule:
             return DecisionRule.BROUGHT_FORWARD
         near = outcome.detour_m is not None and outcome.detour_m <= ON_THE_WAY_M
         return DecisionRule.ON_THE_WAY if near and (judged.overflow_by_next or 0) < HARDLY_ANY_RISK else DecisionRule.PRIZE
+    if judged.legally_due:
+        return DecisionRule.NO_ROOM
     if not judged.usable and not outcome.due_today:
         return DecisionRule.SCHEDULE if judged.unusable in HELD else DecisionRule.NO_DATA
     if not judged.usable:
@@ -114,6 +120,11 @@ def _rule(outcome: Outcome) -> DecisionRule:
 
 def _unasked(outcome: Outcome) -> DecisionRule:
     """The rule that decides on the same figures without the wish."""
+    return DecisionRule.LEGAL_INTERVAL if outcome.judgement.legally_due else _by_figures(outcome)
+
+
+def _by_figures(outcome: Outcome) -> DecisionRule:
+    """The rule that decides on level, risk and way alone."""
     judged = outcome.judgement
     if not judged.usable:
         return DecisionRule.SCHEDULE if outcome.due_today else DecisionRule.NO_DATA

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from models.domain.district_standing import Standing
 from models.domain.failures import UserError
 from models.domain.forecast import InflowForecast
+from models.domain.legal_interval import LastCollection
 from models.domain.plan_day import Wish
 from models.domain.registry import Depot, DisposalSite, FixedCollection, Thing, Truck
 from models.domain.verdict import About, Told
@@ -89,11 +90,13 @@ def stored_day(kept: Mapping[str, Any]) -> StoredDay:
     disruption = told["disruption"]
     standings = tuple(Standing.model_validate(item) for item in told.get("standings", ()))
     held = held_districts(standings, when.plan_date, settings)
+    last = {item["container_id"]: LastCollection.model_validate(item) for item in told.get("last_collected", ())}
     day = FractionDay(
         fraction=told["fraction"],
         when=when,
         judgements=tuple(
-            held_to_schedule(judge(item, forecasts.get(item.thing_id), when, settings, made_at), held) for item in containers
+            held_to_schedule(judge(item, forecasts.get(item.thing_id), when, settings, made_at, last.get(item.thing_id)), held)
+            for item in containers
         ),
         trucks=tuple(truck for name in told["trucks"] for truck in fleet if truck.truck_id == name),
         fleet=fleet,

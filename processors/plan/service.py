@@ -86,7 +86,7 @@ class Planner:
         self.settings = settings
         self.zone = city.zone
         self.clock = clock
-        self._reader = CityReader(settings)
+        self._reader = CityReader(settings, self.zone)
         self.shadow = Shadow(pool, self._reader, settings, self.zone, clock)
         self._log = logs.get_logger()
 

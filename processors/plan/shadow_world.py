@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from models.domain.legal_interval import KnownFrom, LastCollection
 from models.domain.shadow import ShadowVisit
 from models.fill_forecast.history import DAY, HOUR, FloatArray, History
 from models.fill_forecast.inflow import InflowCurve, inflow_curve
@@ -91,6 +92,20 @@ def newest_run(visits: Sequence[ShadowVisit]) -> list[ShadowVisit]:
             run = []
         run.append(visit)
     return run
+
+
+def shadow_collection(last: LastCollection | None, visits: Sequence[ShadowVisit], zone: ZoneInfo) -> LastCollection | None:
+    """The last collection of a container in the shadow world: by its newest shadow plan that came to it, else the real one from before its
+    run began. A real one after that did not happen there: what it had waited by then is not known, and counts from the beginning."""
+    run = newest_run(visits)
+    if not run:
+        return last
+    came = [visit.collected_at for visit in run if visit.collected_at is not None]
+    if came:
+        on = max(came).astimezone(zone).date()
+        return LastCollection(container_id=run[0].container_id, on=on, known_from=KnownFrom.SHADOW)
+    began = run[0].plan_date
+    return last if last is None or last.on <= began else last.model_copy(update={"on": began})
 
 
 def day_span(day: date, zone: ZoneInfo) -> tuple[float, float]:

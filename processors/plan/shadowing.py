@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import asyncpg
 
 from models.domain.forecast import InflowForecast
+from models.domain.legal_interval import LastCollection
 from models.domain.plan import SHADOW, CollectionPlan
 from models.domain.plan_day import HandedOut, handout, moment_of
 from models.domain.registry import Thing
@@ -25,7 +26,7 @@ from processors.plan.day import fraction_days, is_ready
 from processors.plan.day_scoring import PastDay, score_district
 from processors.plan.inputs import City, CityReader, kept_inputs
 from processors.plan.planner import FractionDay, Planned, plan_fraction
-from processors.plan.shadow_world import RESTART_DAYS, newest_run, shadow_level, two_worlds
+from processors.plan.shadow_world import RESTART_DAYS, newest_run, shadow_collection, shadow_level, two_worlds
 from processors.plan.tours import KNOWN_DAYS, Tour, tours_of
 from processors.routing.roads import RoadProfile
 from runtime import logs
@@ -96,7 +97,8 @@ class Shadow:
             name: item.model_copy(update={"level_at_cutoff": levels[name]}) if name in levels else item
             for name, item in city.inputs.forecasts.items()
         }
-        inputs = replace(city.inputs, forecasts=forecasts, wishes=(), standings=())
+        last = _last_in_shadow(city, {name: visits.get(name, []) for name in compared}, self._zone)
+        inputs = replace(city.inputs, forecasts=forecasts, wishes=(), standings=(), last_collected=last)
         days = fraction_days(inputs, today, self._settings, self._zone, now)
         wanted = [item for item in days if item.fraction in fractions]
         for item in wanted:
@@ -241,6 +243,14 @@ class Shadow:
             if plans:
                 return plans
         return None
+
+
+def _last_in_shadow(city: City, visits: Mapping[str, Sequence[ShadowVisit]], zone: ZoneInfo) -> dict[str, LastCollection]:
+    """What the law counts from in the shadow world, of the containers that it is counted for."""
+    known = city.inputs.last_collected
+    by_law = [item.thing_id for item in city.inputs.containers if item.max_interval_days is not None]
+    found = {name: shadow_collection(known.get(name), visits.get(name, []), zone) for name in by_law}
+    return {name: item for name, item in found.items() if item is not None}
 
 
 def _visits(plan: CollectionPlan, containers: Sequence[str], zone: ZoneInfo) -> list[ShadowVisit]:

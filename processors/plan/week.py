@@ -1,9 +1,9 @@
 """The coming week, levelled: what would fall due on a day with more work than its trucks have hours is brought forward. Pure.
 
 Rolling: every plan looks at the collection days ahead anew, from the forecasts of that moment, and decides on its own day only. A
-container's due day is the last one on which it can be collected before P(overflow) passes the limit of what is required. Where the
-days up to some day hold more than a comfortable share of their trucks' hours, the fullest of what is due later goes first. Hours are
-estimates that compare days with each other: the search that follows counts exactly.
+container's due day is the last one on which it can be collected before P(overflow) passes the limit of what is required, or its legal
+interval is over. Where the days up to some day hold more than a comfortable share of their trucks' hours, the fullest of what is due later
+goes first. Hours are estimates that compare days with each other: the search that follows counts exactly.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from models.domain.registry import Truck
 from models.fill_forecast.overlay import level_quantiles, overflow_probability
 from processors.plan.calendar import Chances, chances, collection_weekdays, is_due
 from processors.plan.judgement import BroughtForward, Judgement
+from processors.plan.legal import legal_due_day
 from processors.plan.planner import FractionDay
 from processors.plan.worth import worth_of_going
 from processors.routing.roads import DETOUR_FACTOR, RoadProfile, great_circle_m
@@ -73,7 +74,8 @@ def _moved(judged: Judgement, forward: Mapping[str, BroughtForward], settings: P
     found = forward.get(judged.container.thing_id)
     if found is None:
         return judged
-    risks = np.array([judged.overflow_before or 0.0, found.overflow_by_due])
+    # An interval that is broken by law counts as a container that overflows.
+    risks = np.array([judged.overflow_before or 0.0, 1.0 if found.by_law else found.overflow_by_due])
     room = np.array([1 - judged.level_at_collection])
     worth = float(worth_of_going(risks, room, settings.plan_room_cost, settings.plan_overflow_cost))
     return replace(judged, brought_forward=found, prize=max(judged.prize, round(worth, 2)))
@@ -93,11 +95,13 @@ def week_of(day: FractionDay, forecasts: Mapping[str, InflowForecast], settings:
     for task, number in zip(tasks, days, strict=True):
         due_s[task.due] += task.work_s
         levelled_s[number] += task.work_s
+    legal_days = {item.container.thing_id: legal_due_day(item.legal, ahead) for item in day.judgements if item.legal is not None}
     forward = {
         task.container_id: BroughtForward(
             busy_day=ahead[task.due].plan_date,
             busy_share=float(due_s[task.due] / capacity_s),
             overflow_by_due=overflow_probability(forecasts[task.container_id], ahead[task.due].next_latest),
+            by_law=legal_days.get(task.container_id) == task.due,
         )
         for task, number in zip(tasks, days, strict=True)
         if number == 0 < task.due
@@ -167,11 +171,7 @@ def _tasks(
 ) -> list[Task]:
     """What the week asks for: of containers with a forecast when they fall due, of others what the fixed schedule collects."""
     usable = {judged.container.thing_id: judged for judged in day.judgements if judged.usable}
-    due = {
-        name: found
-        for name, judged in usable.items()
-        if (found := 0 if judged.required else due_day(forecasts[name], ahead, settings)) is not None
-    }
+    due = {name: found for name, judged in usable.items() if (found := _due(judged, forecasts[name], ahead, settings)) is not None}
     lines = [line for line in day.fixed_lines if line.container_id not in usable]
     fixed = [(line.container_id, number) for line in lines for number, when in enumerate(ahead) if is_due(line, when.plan_date)]
     named = {judged.container.thing_id: judged for judged in day.judgements}
@@ -181,6 +181,14 @@ def _tasks(
         task for name, number in due.items() for task in _collections(name, forecasts[name], number, work[name], ahead, settings)
     ]
     return tasks + [Task(name, work[name], number, number, ()) for name, number in fixed if name in work]
+
+
+def _due(judged: Judgement, forecast: InflowForecast, ahead: Sequence[Chances], settings: PlanSettings) -> int | None:
+    """By what may overflow or by law, whichever is sooner."""
+    if judged.must_go:
+        return 0
+    by_law = None if judged.legal is None else legal_due_day(judged.legal, [when for when in ahead if _reaches(forecast, when)])
+    return min((day for day in (due_day(forecast, ahead, settings), by_law) if day is not None), default=None)
 
 
 def _collections(

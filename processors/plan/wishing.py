@@ -12,7 +12,7 @@ from models.domain.failures import UserError
 from models.domain.plan import CollectionPlan
 from models.domain.plan_day import Wish, WishKind
 from processors.plan.changes import Price, driven, price, with_wishes
-from processors.plan.planner import Ground, Planned, planned, searched, stopping_of
+from processors.plan.planner import FractionDay, Ground, Planned, planned, searched, stopping_of
 from processors.plan.remaking import stored_day
 from processors.plan.tours import Tour, tours_json, tours_of
 from processors.routing.roads import Roads
@@ -55,6 +55,7 @@ def wished_plan(plan: CollectionPlan, kept: Mapping[str, Any], wishes: Sequence[
         raise UserError(f"{plan.plan_date} is being driven: say what happened instead, such as that a container is urgent")
     stored = stored_day(kept)
     _sensible(wishes, {truck.truck_id for truck in stored.day.trucks}, plan)
+    _refuse_against_the_law(stored.day, wishes)
     asked = {wish.container_id: wish for wish in (*stored.day.wishes, *wishes)}
     ground = stored.ground([asked[name] for name in sorted(asked)], drawn_on=roads)
     _refuse_barred(ground, wishes)
@@ -95,6 +96,19 @@ def _sensible(wishes: Sequence[Wish], trucks: set[str], plan: CollectionPlan) ->
             raise UserError(f"{wish.truck_id} does not collect {plan.fraction} on {plan.plan_date}; the trucks that do: {names}")
         if wish.kind is WishKind.FORBID and wish.container_id not in collected:
             raise UserError(f"{wish.container_id} is not on the plan of {plan.plan_date}: there is nothing to leave out")
+
+
+def _refuse_against_the_law(day: FractionDay, wishes: Sequence[Wish]) -> None:
+    """A container whose legal interval ends before the next chance cannot be left out."""
+    legal = {judged.container.thing_id: judged.legal for judged in day.judgements}
+    for wish in wishes:
+        found = legal.get(wish.container_id)
+        if wish.kind is WishKind.FORBID and found is not None and found.due:
+            since = "no collection of it is known" if found.days_since is None else f"the last was {found.days_since} days ago"
+            raise UserError(
+                f"{wish.container_id} cannot be left out: by law it is collected every {found.max_days} days at least, {since}, and the next "
+                f"chance is on {day.when.next_date}"
+            )
 
 
 def _refuse_barred(ground: Ground, wishes: Sequence[Wish]) -> None:
