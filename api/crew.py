@@ -28,7 +28,8 @@ FUTURE = timedelta(minutes=10)
 
 
 class Halt(BaseModel):
-    """One halt, in order. `planned_s` is None where the fixed schedule has no times; `word` is the crew's last on it."""
+    """One halt, in order. `planned_s` is None where the fixed schedule has no times; `word` is the crew's last on it; `limits` say
+    when it may be collected and by which trucks."""
 
     place_id: str
     kind: VisitKind
@@ -39,6 +40,7 @@ class Halt(BaseModel):
     longitude: float
     planned_s: int | None
     reason: str
+    limits: str
     word: CrewWord | None
 
 
@@ -141,6 +143,7 @@ def _halts(tour: HandedTour, reports: list[CrewReport]) -> list[Halt]:
             longitude=tour.places[visit.place_id].longitude,
             planned_s=visit.arrival_s if tour.timed else None,
             reason=tour.reasons.get(visit.place_id, "") if visit.kind is VisitKind.STOP else "",
+            limits=tour.places[visit.place_id].limits if visit.kind is VisitKind.STOP else "",
             word=words.get(visit.place_id) if visit.kind is VisitKind.STOP else None,
         )
         for visit in tour.route.visits

@@ -10,9 +10,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from models.domain.language import Language
+from models.domain.limit_words import limits_in_words
 from models.domain.plan import CollectionPlan, Route, Visit, VisitKind
 from models.domain.plan_day import HandedOut, Handout, handout, moment_of
 from models.domain.reason_words import reason
+from models.domain.registry import Thing
 from runtime.settings import PlanSettings
 from storage import registry
 from storage.plan_days import handed_out_plans, state_changes
@@ -20,13 +22,14 @@ from storage.plan_days import handed_out_plans, state_changes
 
 @dataclass(frozen=True, slots=True)
 class NamedPlace:
-    """A container, depot or disposal site as people know it."""
+    """A container, depot or disposal site as people know it. `limits` say when it may be collected and by which trucks, as registered now."""
 
     name: str
     latitude: float
     longitude: float
     district: str = ""
     fraction: str = ""
+    limits: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ async def handed_out(
     limit = moment_of(plan_date, settings.plan_release_by, zone)
     given = handout(changes, now, limit, plan_date, shadow=settings.plan_shadow, language=language or settings.plan_language)
     plans = await handed_out_plans(connection, given, plan_date)
-    places = await _places(connection)
+    places = await _places(connection, language or settings.plan_language)
     if given.what is HandedOut.FIXED_SCHEDULE and not any(plan.fixed_routes for plan in plans):
         return given, await _from_registry(connection, plan_date, places, given)
     tours: dict[str, HandedTour] = {}
@@ -91,14 +94,16 @@ def _joined(first: HandedTour, second: HandedTour) -> HandedTour:
     )
 
 
-async def _places(connection: Any) -> dict[str, NamedPlace]:
-    found = {
-        item.thing_id: NamedPlace(item.name, item.latitude, item.longitude, item.district, item.fraction or "")
-        for item in await registry.things(connection, "container")
-    }
+async def _places(connection: Any, language: Language) -> dict[str, NamedPlace]:
+    found = {item.thing_id: _container(item, language) for item in await registry.things(connection, "container")}
     found |= {item.depot_id: NamedPlace(item.name, item.latitude, item.longitude) for item in await registry.depots(connection)}
     sites = await registry.disposal_sites(connection)
     return found | {item.disposal_site_id: NamedPlace(item.name, item.latitude, item.longitude) for item in sites}
+
+
+def _container(item: Thing, language: Language) -> NamedPlace:
+    limits = limits_in_words(item.windows, item.max_truck_width_mm, item.max_truck_weight_kg, language)
+    return NamedPlace(item.name, item.latitude, item.longitude, item.district, item.fraction or "", limits)
 
 
 async def _from_registry(connection: Any, plan_date: date, places: Mapping[str, NamedPlace], given: Handout) -> list[HandedTour]:

@@ -17,7 +17,9 @@ router = APIRouter(tags=["things"])
 
 
 class ThingView(BaseModel):
-    """A thing with its newest values; `age_s` counts from the city's time (see `ThingList`)."""
+    """A thing with its newest values; `age_s` counts from the city's time (see `ThingList`). A container may be collected within `windows`
+    (pairs of seconds of the local day; null: at any time), by trucks up to a width and a permissible maximum mass, and by law at
+    least every `max_interval_days`."""
 
     thing_id: str
     thing_type: str
@@ -27,6 +29,10 @@ class ThingView(BaseModel):
     district: str
     fraction: str | None
     capacity_l: int | None
+    windows: list[tuple[int, int]] | None
+    max_interval_days: int | None
+    max_truck_width_mm: int | None
+    max_truck_weight_kg: int | None
     simulated: bool
     state: str
     observed_at: datetime | None
@@ -116,6 +122,10 @@ def _view(item: ThingNow, reference: datetime) -> ThingView:
         district=thing.district,
         fraction=thing.fraction,
         capacity_l=thing.capacity_l,
+        windows=None if thing.windows is None else list(thing.windows),
+        max_interval_days=thing.max_interval_days,
+        max_truck_width_mm=thing.max_truck_width_mm,
+        max_truck_weight_kg=thing.max_truck_weight_kg,
         simulated=thing.simulated,
         state=item.state.value,
         observed_at=item.observed_at,

@@ -105,7 +105,13 @@ def _row(tour: HandedTour, visit: Visit) -> dict[str, Any]:
         "departure": clock(visit.departure_s) if tour.timed else "",
         "load_l": visit.load_l if tour.timed else "",
         "reason": tour.reasons.get(visit.place_id, "") if visit.kind is VisitKind.STOP else "",
+        "limits": _limits(tour, visit),
     }
+
+
+def _limits(tour: HandedTour, visit: Visit) -> str:
+    """When a container may be collected, and by which trucks."""
+    return tour.places[visit.place_id].limits if visit.kind is VisitKind.STOP else ""
 
 
 _SHEET_WORDS = {
@@ -165,6 +171,8 @@ def _sheet_row(tour: HandedTour, visit: Visit, words: dict[str, str]) -> str:
     box = "☐" if visit.kind is VisitKind.STOP else ""
     load = f"{visit.load_l} l" if tour.timed and visit.kind is not VisitKind.DEPOT else ""
     where = escape(place.name) + (f" <small>{escape(visit.place_id)}</small>" if visit.kind is VisitKind.STOP else f" ({kind})")
+    limits = escape(_limits(tour, visit))
+    where += f" <strong>{limits}</strong>" if limits else ""
     why = escape(tour.reasons.get(visit.place_id, "")) if visit.kind is VisitKind.STOP else ""
     at = clock(visit.arrival_s) if tour.timed else ""
     return f'<tr class="{_KINDS[visit.kind]}"><td>{box}</td><td>{at}</td><td>{where}</td><td>{load}</td><td>{why}</td></tr>'

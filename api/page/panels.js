@@ -29,10 +29,17 @@ export function thingPanel(thing) {
     <table>${values.map(([name, value]) => row(QUANTITIES[name][0], escape(QUANTITIES[name][1](value)))).join("")}</table>`;
 }
 
+function limits(thing) {
+  const shown = (thing.windows ?? []).map((pair) => pair.map((s) => `${String(Math.floor(s / 3600)).padStart(2, "0")}:${String(Math.floor(s / 60) % 60).padStart(2, "0")}`).join("–"));
+  const parts = [shown.length && `only ${shown.join(" and ")}`, thing.max_truck_width_mm && `trucks up to ${(thing.max_truck_width_mm / 1000).toFixed(2)} m wide`,
+    thing.max_truck_weight_kg && `trucks up to ${(thing.max_truck_weight_kg / 1000).toFixed(1)} t`, thing.max_interval_days && `by law every ${thing.max_interval_days} days at least`].filter(Boolean);
+  return parts.length ? `<p class="limits">${parts.join("; ")}</p>` : "";
+}
+
 export function containerPanel(thing, history, forecast, decision) {
   const chart = history.length || forecast ? levelChart(history, forecast, forecast?.collections ?? []) : `<p class="hint">No reading yet.</p>`;
   return `<h2>${escape(thing.name)}</h2>
-    <p>${escape(thing.fraction)}, ${number(thing.capacity_l)} l, ${escape(thing.district)} · <span class="dot state-${thing.state}"></span>${STATES[thing.state]}</p>
+    <p>${escape(thing.fraction)}, ${number(thing.capacity_l)} l, ${escape(thing.district)} · <span class="dot state-${thing.state}"></span>${STATES[thing.state]}</p>${limits(thing)}
     <div class="figures">${figure(percent(thing.values.fill_ratio), `level, read ${age(thing.age_s)}`)}${figure(forecast ? until(forecast.time_to_80, thing) : "–", "expected at 80 %")}</div>
     ${chart}
     ${forecast ? `<p class="grade-${escape(forecast.data_grade)}">Data: ${escape(forecast.data_grade)}</p><p class="explanation">${escape(forecast.explanation)}</p>

@@ -83,12 +83,12 @@ function nextCard(halt, w) {
     : `<button class="strong" data-pass="${halt.index}-${escape(halt.place_id)}">${w.drive_on}</button>`;
   return `<article data-container="${escape(halt.place_id)}"><p class="kicker">${w.next} ${when(halt, w)}</p><h2>${label(halt, w)}</h2>
     <p>${escape([halt.place_id, halt.fraction, halt.district].filter(Boolean).join(" · "))}</p>
-    <p class="reason">${escape(halt.reason)}</p><a class="button" href="${way}">${w.navigate}</a><div class="buttons">${buttons}</div></article>`;
+    ${halt.limits ? `<p><strong>${escape(halt.limits)}</strong></p>` : ""}<p class="reason">${escape(halt.reason)}</p><a class="button" href="${way}">${w.navigate}</a><div class="buttons">${buttons}</div></article>`;
 }
 
 function laterRow(halt, w) {
   const first = halt.kind === "stop" ? `<button data-first="${escape(halt.place_id)}">${w.first}</button>` : "";
-  return `<li class="${halt.kind}">${when(halt, w)}<span>${label(halt, w)}</span>${first}</li>`;
+  return `<li class="${halt.kind}">${when(halt, w)}<span>${label(halt, w)}${halt.limits ? ` <strong>${escape(halt.limits)}</strong>` : ""}</span>${first}</li>`;
 }
 
 // Asks for one of some reasons, or other words; null when cancelled.

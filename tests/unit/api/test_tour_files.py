@@ -22,11 +22,15 @@ ZONE = ZoneInfo("Europe/Amsterdam")
 GPX = {"gpx": GPX_NAMESPACE}
 
 
-def tour(name: str = "Container <1> & more", *, timed: bool = True) -> HandedTour:
+def tour(name: str = "Container <1> & more", *, timed: bool = True, limits: str = "") -> HandedTour:
     depot = Visit(kind=VisitKind.DEPOT, place_id="d-1", arrival_s=25_200, departure_s=25_200, load_l=0)
     stop = Visit(kind=VisitKind.STOP, place_id="c-1", container_ids=("c-1",), arrival_s=27_000, departure_s=27_150, load_l=3000)
     tip = Visit(kind=VisitKind.DISPOSAL, place_id="tip-1", arrival_s=28_000, departure_s=28_900, load_l=0)
-    places = {"d-1": NamedPlace("Depot", 52.3, 5.2), "c-1": NamedPlace(name, 52.31, 5.21), "tip-1": NamedPlace("Tip", 52.32, 5.22)}
+    places = {
+        "d-1": NamedPlace("Depot", 52.3, 5.2),
+        "c-1": NamedPlace(name, 52.31, 5.21, limits=limits),
+        "tip-1": NamedPlace("Tip", 52.32, 5.22),
+    }
     path = ((52.3, 5.2), (52.31, 5.21), (52.32, 5.22), (52.3, 5.2))
     route = Route(truck_id="T-1", visits=(depot, stop, tip, depot), distance_m=12_300, duration_s=7200, path=path)
     return HandedTour(DAY, "T-1", ("glass",), route, places, {"c-1": "Must go."}, "The plan is handed out.", HandedOut.PLAN, timed)
@@ -65,6 +69,16 @@ def test_the_sheet_says_what_is_handed_out_and_carries_the_code() -> None:
     assert 'class="segno"' in page
     assert "07:30" in page
     assert "07:30" not in sheet(tour(timed=False), "http://city/crew/#token", "Almere", "nl", "")
+
+
+def test_sheet_and_files_say_when_a_container_may_be_collected_also_without_a_plan() -> None:
+    limited = tour(timed=False, limits="only 07:00–11:00; trucks up to 2.30 m wide")
+    assert "<strong>only 07:00–11:00; trucks up to 2.30 m wide</strong>" in sheet(
+        limited, "http://city/crew/#token", "Almere", "en", ""
+    )
+    assert "<strong>" not in sheet(tour(), "http://city/crew/#token", "Almere", "en", "")
+    rows = list(csv.DictReader(io.StringIO(as_csv(limited).decode())))
+    assert [row["limits"] for row in rows] == ["", "only 07:00–11:00; trucks up to 2.30 m wide", "", ""]
 
 
 def test_a_link_opens_its_truck_on_its_day_only() -> None:
