@@ -32,7 +32,8 @@ class Fleet:
 
 
 def make_fleet() -> Fleet:
-    """One depot, two disposal sites, seven trucks with a tour and one in reserve."""
+    """One depot, two disposal sites, seven trucks with a tour and one in reserve. The seventh is narrow enough for the lanes; crews have half
+    an hour off on tours of five and a half hours and more."""
     latitude, longitude = degrees(DEPOT_AT)
     depot = Depot(depot_id="depot-1", name="Depot De Vaart", latitude=latitude, longitude=longitude)
     sites = []
@@ -51,16 +52,24 @@ def make_fleet() -> Fleet:
             *(_truck(number, ("residual", "organic"), 80_000, 9_500) for number in (1, 2, 3)),
             *(_truck(number, ("paper", "plastic"), 80_000, 9_000) for number in (4, 5)),
             _truck(6, ("glass",), 28_000, 11_500),
-            _truck(7, ("organic", "residual"), 60_000, 9_500),
+            _truck(7, ("organic", "residual"), 60_000, 9_500, width_mm=2_300, gross_weight_kg=19_000),
             _truck(8, ("residual", "paper", "plastic", "organic"), 70_000, 9_000),
         ),
     )
 
 
-def _truck(number: int, fractions: tuple[Fraction, ...], capacity_l: int, max_load_kg: int) -> Truck:
+def _truck(
+    number: int,
+    fractions: tuple[Fraction, ...],
+    capacity_l: int,
+    max_load_kg: int,
+    width_mm: int = 2_550,
+    gross_weight_kg: int = 26_000,
+) -> Truck:
     return Truck(
         truck_id=f"truck-{number}", depot_id="depot-1", fractions=fractions, capacity_l=capacity_l, max_load_kg=max_load_kg,
-        shift_start_s=25_200, shift_end_s=55_800, cost_per_km=1.6, cost_per_h=62.0,
+        shift_start_s=25_200, shift_end_s=55_800, cost_per_km=1.6, cost_per_h=62.0, width_mm=width_mm, gross_weight_kg=gross_weight_kg,
+        break_earliest_s=41_400, break_latest_s=46_800, break_duration_s=1_800, break_required_from_s=19_800,
     )  # fmt: skip
 
 

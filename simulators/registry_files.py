@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from models.domain.registry import FixedCollection, Thing
+from models.domain.registry import FixedCollection, Thing, Truck
 from simulators.batch import Device
 from simulators.city_map import CityMap
 from simulators.city_shape import CANALS, DISTRICTS, PARKS, PLANE, WATERS
@@ -27,6 +27,7 @@ SENSOR_COLUMNS = (
 GEOMETRY_COLUMNS = ("thing_id", "valid_from", "valid_to", "empty_distance_mm", "full_distance_mm")
 TRUCK_COLUMNS = (
     "truck_id", "depot_id", "fractions", "capacity_l", "max_load_kg", "shift_start", "shift_end", "cost_per_km", "cost_per_h",
+    "width_mm", "gross_weight_kg", "break_earliest", "break_latest", "break_duration_min", "break_required_from_h",
 )  # fmt: skip
 SCHEDULE_COLUMNS = ("container_id", "truck_id", "weekdays", "every_weeks", "week_offset", "tour_position")
 
@@ -97,7 +98,12 @@ def map_features(city_map: CityMap) -> list[dict[str, Any]]:
 
 def thing_feature(thing: Thing) -> dict[str, Any]:
     fields = {"name": thing.name, "district": thing.district, "simulated": thing.simulated}
-    own = {"fraction": thing.fraction, "capacity_l": thing.capacity_l, "service_duration_s": thing.service_duration_s}
+    windows = "|".join(f"{_clock(opens)}-{_clock(closes)}" for opens, closes in thing.windows or ())
+    own = {
+        "fraction": thing.fraction, "capacity_l": thing.capacity_l, "service_duration_s": thing.service_duration_s,
+        "windows": windows or None, "max_interval_days": thing.max_interval_days, "max_truck_width_mm": thing.max_truck_width_mm,
+        "max_truck_weight_kg": thing.max_truck_weight_kg,
+    }  # fmt: skip
     fields |= {name: value for name, value in own.items() if value is not None}
     return _point(thing.longitude, thing.latitude, {"type": thing.thing_type, "id": thing.thing_id, **fields, **thing.properties})
 
@@ -158,8 +164,16 @@ def _truck_rows(fleet: Fleet) -> Iterable[Sequence[object]]:
     for truck in fleet.trucks:
         yield (
             truck.truck_id, truck.depot_id, "|".join(truck.fractions), truck.capacity_l, truck.max_load_kg,
-            _clock(truck.shift_start_s), _clock(truck.shift_end_s), truck.cost_per_km, truck.cost_per_h,
+            _clock(truck.shift_start_s), _clock(truck.shift_end_s), truck.cost_per_km, truck.cost_per_h, truck.width_mm,
+            truck.gross_weight_kg, *_break_cells(truck),
         )  # fmt: skip
+
+
+def _break_cells(truck: Truck) -> Sequence[object]:
+    if truck.break_earliest_s is None or truck.break_latest_s is None or truck.break_duration_s is None:
+        return ("", "", "", "")
+    hours = "" if truck.break_required_from_s is None else f"{truck.break_required_from_s / HOUR_S:g}"
+    return _clock(truck.break_earliest_s), _clock(truck.break_latest_s), f"{truck.break_duration_s / 60:g}", hours
 
 
 def _schedule_rows(schedule: Iterable[FixedCollection]) -> Iterable[Sequence[object]]:

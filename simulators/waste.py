@@ -17,6 +17,7 @@ import numpy as np
 from models.domain.registry import ContainerGeometry, FixedCollection
 from simulators.batch import Batch, Device, Floats, Ints, sound_batch
 from simulators.city_map import CityMap
+from simulators.collection_limits import with_limits
 from simulators.containers import SimulatedContainer, place_containers
 from simulators.fleet import is_due, make_fixed_schedule
 from simulators.sensor_simulator import (
@@ -79,7 +80,7 @@ class WasteSimulator:
         self.history_from_s = span.start_s(sizes.container_days)
         self.warm_up_from_s = self.history_from_s - _WARM_UP_DAYS * 24 * HOUR_S
         rng = generator(seed, _STREAM)
-        self.containers = place_containers(city_map, sizes.containers, rng)
+        self.containers = with_limits(place_containers(city_map, sizes.containers, rng))
         self.schedule = make_fixed_schedule(self.containers)
         self.things = [container.thing for container in self.containers]
         self.devices = [_device(number, container) for number, container in enumerate(self.containers)]

@@ -93,6 +93,21 @@ def test_the_fixed_schedule_covers_each_container_with_a_truck_that_may(
     assert len(set(places)) == len(places)
 
 
+def test_a_market_a_lane_and_a_law_limit_collections(weeks: tuple[WasteSimulator, np.ndarray, np.ndarray]) -> None:
+    waste = weeks[0]
+    market = {container.site.site_id for container in waste.containers if container.thing.windows is not None}
+    assert len(market) == 1
+    at_the_market = [container.thing for container in waste.containers if container.site.site_id in market]
+    assert {thing.windows for thing in at_the_market} == {((25_200, 39_600),)}
+    (lane,) = [thing for thing in waste.things if thing.max_truck_width_mm is not None]
+    by_law = {thing.thing_id for thing in waste.things if thing.max_interval_days == 14}
+    assert by_law == {thing.thing_id for thing in waste.things if thing.fraction == "organic"}
+    trucks = {truck.truck_id: truck for truck in make_fleet().trucks}
+    (line,) = [line for line in waste.schedule if line.container_id == lane.thing_id]
+    assert (trucks[line.truck_id].width_mm or 0) <= (lane.max_truck_width_mm or 0), "today's truck fits"
+    assert any((truck.width_mm or 0) > (lane.max_truck_width_mm or 0) for truck in trucks.values() if "organic" in truck.fractions)
+
+
 def test_weeks_of_the_schedule_count_from_the_first_iso_week_of_2024() -> None:
     line = FixedCollection(container_id="c", truck_id="t", weekdays=(0,), every_weeks=2, week_offset=1)
     assert not is_due(line, date(2024, 1, 1))
