@@ -16,7 +16,7 @@ from models.domain.legal_interval import LastCollection
 from models.domain.plan_day import Wish
 from models.domain.registry import Depot, DisposalSite, FixedCollection, Thing, Truck
 from processors.plan.calendar import chances, collection_weekdays, is_due
-from processors.plan.disruption import Disruption, trucks_left
+from processors.plan.disruption import Disruption, trucks_left, without_law
 from processors.plan.fallback import held_districts, held_to_schedule, with_counts
 from processors.plan.fleet import trucks_by_fraction
 from processors.plan.judgement import Judgement, judge
@@ -73,7 +73,8 @@ def fraction_days(
     for container in sorted(inputs.containers, key=lambda item: item.thing_id):
         if container.fraction is not None:
             forecast = inputs.forecasts.get(container.thing_id)
-            judged[container.fraction].append(judge(container, forecast, when, settings, now, last.get(container.thing_id)))
+            found = judge(container, forecast, when, settings, now, last.get(container.thing_id))
+            judged[container.fraction].append(without_law(disruption, found))
     nobody_is_held = disruption is not None or settings.plan_shadow
     standings = () if nobody_is_held else with_counts(inputs.standings, [item for items in judged.values() for item in items])
     held = held_districts(standings, day, settings)

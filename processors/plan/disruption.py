@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from models.domain.failures import UserError
 from models.domain.registry import Truck
@@ -62,6 +62,13 @@ def trucks_left(
         free.remove(chosen)
         given[fraction].append(chosen)
     return given
+
+
+def without_law(disruption: Disruption | None, judged: Judgement) -> Judgement:
+    """On a disrupted day only expected overflow counts: the law sends no truck, and is still told."""
+    if disruption is None or not judged.legally_due or judged.legal is None:
+        return judged
+    return replace(judged, legal=judged.legal.model_copy(update={"due": False}))
 
 
 def expected_overflows(judgements: Sequence[Judgement]) -> float:

@@ -19,7 +19,7 @@ from models.domain.plan_day import Wish
 from models.domain.registry import Depot, DisposalSite, FixedCollection, Thing, Truck
 from models.domain.verdict import About, Told
 from processors.plan.calendar import chances, collection_weekdays
-from processors.plan.disruption import Disruption
+from processors.plan.disruption import Disruption, without_law
 from processors.plan.fallback import held_districts, held_to_schedule
 from processors.plan.judgement import judge
 from processors.plan.planner import FractionDay, Ground, ground_of
@@ -87,17 +87,16 @@ def stored_day(kept: Mapping[str, Any]) -> StoredDay:
     when = chances(date.fromisoformat(told["plan_date"]), fleet, collection_weekdays(settings.plan_weekdays), zone)
     forecasts = {item["container_id"]: InflowForecast.model_validate(item) for item in kept["forecasts"]}
     containers = [Thing.model_validate(item) for item in kept["containers"]]
-    disruption = told["disruption"]
+    disrupted = told["disruption"]
+    disruption = None if disrupted is None else Disruption(**{**disrupted, "fractions": tuple(disrupted["fractions"])})
     standings = tuple(Standing.model_validate(item) for item in told.get("standings", ()))
     held = held_districts(standings, when.plan_date, settings)
     last = {item["container_id"]: LastCollection.model_validate(item) for item in told.get("last_collected", ())}
+    judged = [judge(item, forecasts.get(item.thing_id), when, settings, made_at, last.get(item.thing_id)) for item in containers]
     day = FractionDay(
         fraction=told["fraction"],
         when=when,
-        judgements=tuple(
-            held_to_schedule(judge(item, forecasts.get(item.thing_id), when, settings, made_at, last.get(item.thing_id)), held)
-            for item in containers
-        ),
+        judgements=tuple(held_to_schedule(without_law(disruption, item), held) for item in judged),
         trucks=tuple(truck for name in told["trucks"] for truck in fleet if truck.truck_id == name),
         fleet=fleet,
         depots=tuple(Depot.model_validate(item) for item in kept["depots"]),
@@ -106,7 +105,7 @@ def stored_day(kept: Mapping[str, Any]) -> StoredDay:
         wishes=tuple(Wish.model_validate(item) for item in told["wishes"]),
         closed_bridges=tuple(told["closed_bridges"]),
         known=tours_from_json(told.get("known", ())),
-        disruption=None if disruption is None else Disruption(**{**disruption, "fractions": tuple(disruption["fractions"])}),
+        disruption=disruption,
         standings=standings,
     )
     opened = _matrix(kept["travel_open"]) if "travel_open" in kept else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -71,6 +72,33 @@ def test_what_the_crew_has_done_stands_first_whatever_the_plans_times_say() -> N
     done = next(v for route in plan.routes if route.truck_id == name for v in route.visits if v.place_id == stops[2])
     assert done.departure_s == 8 * 3600 + 40 * 60
     assert about(plan).by_words == (name,)
+
+
+def test_the_rest_of_the_day_keeps_windows_streets_and_the_break() -> None:
+    """A truck breaks down at ten; the container of the afternoon and that of the narrow street are still to come."""
+    rule = {"break_earliest_s": 39_600, "break_latest_s": 43_200, "break_duration_s": 1800}
+    fleet = (truck(1, capacity_l=16_000, width_mm=2000, **rule), truck(2, capacity_l=16_000, width_mm=2550))
+    inputs = city(dict.fromkeys(range(1, 13), FULL), trucks=fleet)
+    limits: dict[str, dict[str, Any]] = {
+        "c-0005": {"windows": ((46_800, 50_400),), "max_truck_width_mm": 2300}, "c-0009": {"windows": ((43_200, 46_800),)},
+    }  # fmt: skip
+    containers = tuple(item.model_copy(update=limits.get(item.thing_id, {})) for item in inputs.containers)
+    (day,) = fraction_days(replace(inputs, containers=containers), MONDAY, SETTINGS, ZONE, NOW)
+    found = plan_fraction(day, StraightLine(), RoadProfile(), SETTINGS, ZONE, NOW)
+    assert found.plan.check_failures == ()
+    forecasts = [item.model_dump(mode="json") for item in inputs.forecasts.values()]
+    kept = orjson.loads(orjson.dumps(kept_inputs(found, 1, forecasts, {"how": "solve"})))
+    after = renewed(kept, [], kind=DayEventKind.TRUCK_OUT, subject="truck-2")
+    plan = after.planned.plan
+    assert plan.check_failures == ()
+    starts = {v.node: v.start_s for route in after.planned.solution.routes for v in route.visits if v.kind is VisitKind.STOP}
+    assert 46_800 <= starts["c-0005"] <= 50_400
+    assert "c-0005" in stops_of(plan, "truck-1")
+    assert 43_200 <= starts.get("c-0009", 43_200) <= 46_800
+    (pause,) = [v for route in plan.routes if route.truck_id == "truck-1" for v in route.visits if v.kind is VisitKind.BREAK]
+    assert 39_600 <= pause.departure_s - 1800 <= 43_200
+    again = kept_inputs(after.planned, 1, forecasts, after.made)
+    assert decided(made_again(orjson.loads(orjson.dumps(again | after.before))).plan) == decided(plan)
 
 
 def test_without_words_the_plans_times_count() -> None:

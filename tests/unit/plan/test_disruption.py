@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 import pytest
 
 from models.domain.failures import UserError
+from models.domain.legal_interval import KnownFrom, LastCollection
 from models.domain.plan import CollectionPlan, DecisionRule
 from processors.plan.day import fraction_days
 from processors.plan.disruption import Disruption
@@ -50,6 +52,16 @@ def test_a_fraction_that_is_not_named_gets_no_truck_and_says_so() -> None:
     glass = planned(Disruption(1, ("residual",), True, "snow"))["glass"]
     assert glass.routes == ()
     assert "no truck for it drives" in glass.decisions[0].reason
+
+
+def test_the_law_sends_no_truck_on_a_disrupted_day_and_is_told_all_the_same() -> None:
+    by_law = container(40, district="south", max_interval_days=7)
+    last = {by_law.thing_id: LastCollection(container_id=by_law.thing_id, on=date(2026, 11, 1), known_from=KnownFrom.CREW)}
+    forecasts = {by_law.thing_id: forecast(by_law.thing_id, 0.1, 0.01)}
+    changes: dict[str, Any] = {"containers": (by_law,), "forecasts": forecasts, "last_collected": last}
+    (left,) = planned(Disruption(1, ("residual",), False, "snow"), **changes)["residual"].decisions
+    assert not left.collected
+    assert "At most 7 days between collections by law, last collected 22 days ago (Sun 1 Nov), as its crew said." in left.reason
 
 
 def test_no_more_trucks_drive_than_are_left_even_on_a_sunday() -> None:
