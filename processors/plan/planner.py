@@ -28,6 +28,7 @@ from processors.plan.fallback import held_districts
 from processors.plan.fixed_schedule import costed, drive_fixed_tours, fixed_tours
 from processors.plan.judgement import Judgement
 from processors.plan.limits import starting_place, vehicle, windows_of
+from processors.plan.prizes import PINNED_PRIZE, prize_of
 from processors.plan.reasons import Outcome, decision
 from processors.plan.tours import Tour, driven_routes
 from processors.routing import problem as routing
@@ -41,14 +42,6 @@ from processors.routing.solve import Budgets, Stopping, solution_of, solve_withi
 from processors.routing.staying import Stayed, near_within, still_asked_for
 from runtime.settings import PlanSettings
 
-REQUIRED_PRIZE = 1000.0
-"""Added to what must be collected. It is a prize, not a condition, so that a day with too few trucks still gets the best plan."""
-PINNED_PRIZE = 10_000.0
-"""For a container that a planner asked for."""
-LEGAL_PRIZE = 1500.0
-"""For a container whose legal interval ends before the next chance: before anything that may overflow. A prize, too, and no condition."""
-SCHEDULE_PRIZE = 500.0
-"""For a container without data that the fixed schedule collects today."""
 BROKEN = {
     "window": BrokenLimit.WINDOW, "width": BrokenLimit.WIDTH, "street weight": BrokenLimit.WEIGHT, "break": BrokenLimit.BREAK,
     "shift length": BrokenLimit.SHIFT_LENGTH, "shift load": BrokenLimit.SHIFT_LOAD, "shift stops": BrokenLimit.SHIFT_STOPS,
@@ -316,7 +309,7 @@ def _stop(judged: Judgement, place: int, due: bool, day: FractionDay, settings: 
     container = judged.container
     wish = day.wish_of.get(container.thing_id)
     service = container.service_duration_s
-    prize = judged.prize + _added_prize(judged, due)
+    prize = prize_of(judged, due, settings)
     if weight is not None:
         prize = weight * settings.plan_overflow_cost * (judged.overflow_by_next or 0.0)
     forbidden = wish is not None and wish.kind is WishKind.FORBID
@@ -338,14 +331,6 @@ def _stop(judged: Judgement, place: int, due: bool, day: FractionDay, settings: 
         forbidden=forbidden,
         trucks=(str(wish.truck_id),) if wish is not None and drives else None,
     )
-
-
-def _added_prize(judged: Judgement, due: bool) -> float:
-    if judged.legally_due:
-        return LEGAL_PRIZE
-    if judged.required:
-        return REQUIRED_PRIZE
-    return SCHEDULE_PRIZE if due and not judged.usable else 0.0
 
 
 def _due_today(day: FractionDay) -> frozenset[str]:
