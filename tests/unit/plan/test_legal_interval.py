@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from models.domain.district_standing import HeldBy, Standing
 from models.domain.failures import UserError
 from models.domain.legal_interval import KnownFrom, LastCollection
 from models.domain.plan import CollectionPlan, ContainerDecision, DecisionRule
@@ -169,6 +170,18 @@ def test_plan_with_legal_intervals_is_made_again_byte_for_byte() -> None:
     assert decided_bytes(made_again(stored(pinned.planned, kept["forecasts"], pinned.made)).plan) == decided_bytes(
         pinned.planned.plan
     )
+
+
+def test_law_holds_in_a_district_that_fell_back_and_not_in_one_in_shadow_mode() -> None:
+    inputs = by_law({9: WAITS}, {9: AGO_13 - timedelta(days=1)}, fixed_lines=(line("c-0009", weekdays=(1,)),))
+    inputs = replace(inputs, containers=tuple(item.model_copy(update={"district": "Haven"}) for item in inputs.containers))
+    fallen = Standing(district="Haven", since=MONDAY - timedelta(days=1), cause=HeldBy.DATA)
+    due = only(planned(replace(inputs, standings=(fallen,))))
+    assert (due.collected, due.rule) == (True, DecisionRule.LEGAL_INTERVAL)
+    assert "Haven is back on its fixed route" in due.reason
+    shadow = only(planned(replace(inputs, standings=(Standing(district="Haven", shadow=True),))))
+    assert (shadow.collected, shadow.rule) == (False, DecisionRule.SCHEDULE)
+    assert "by law" not in shadow.reason
 
 
 def _visit(day: int, came: bool) -> ShadowVisit:
