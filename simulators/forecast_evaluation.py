@@ -22,7 +22,7 @@ from models.fill_forecast.recalibration import Factors, factors_of, is_calibrate
 from models.fill_forecast.resolving import Hindsight, resolved
 from simulators.evaluation import history_of_series
 from simulators.fill_series import ENDS, FillSeries, simulate_fill
-from simulators.oracle import knowing_median
+from simulators.oracle import knowing_median, learning_median
 
 HORIZON_DAYS = 7
 LEVEL = 0.8
@@ -51,12 +51,15 @@ class CoverageCase:
 
 @dataclass(frozen=True, slots=True)
 class TimeCase:
-    """One forecast that said, by its median, that 80 % is reached within five days. `error_days` is how much later it said so than it was;
-    `least_error_days` that of somebody who knows the true level and rate, None where they expect it beyond a fortnight."""
+    """One forecast that said, by its median, that 80 % is reached within five days: `lead_days` ahead. `error_days` is how much later it said so
+    than it was; `learning_error_days` that of somebody who knows all but the rate, and `least_error_days` of somebody who knows that, too
+    (`simulators.oracle`); None where they expect it beyond a fortnight."""
 
     fraction: str
     fast: bool
+    lead_days: float
     error_days: float
+    learning_error_days: float | None
     least_error_days: float | None
 
 
@@ -136,7 +139,13 @@ def time_case(series: FillSeries, forecast: InflowForecast, rng: np.random.Gener
     # Not reached by the end of the series: at least that late.
     true = reached if reached is not None else float(series.course.times[-1])
     best = knowing_median(series.course, LEVEL, cutoff, days=14, rng=rng)
+    learnt = learning_median(series.course, LEVEL, cutoff, days=14, rng=rng)
     rate = float(np.diff(series.course.inflow[[0, -1]])[0] / (series.course.times[-1] - series.course.times[0]) * DAY)
     return TimeCase(
-        series.fraction, rate >= FAST_RATE, (said.timestamp() - true) / DAY, (best - true) / DAY if best is not None else None
+        series.fraction,
+        fast=rate >= FAST_RATE,
+        lead_days=(said.timestamp() - cutoff) / DAY,
+        error_days=(said.timestamp() - true) / DAY,
+        learning_error_days=(learnt - true) / DAY if learnt is not None else None,
+        least_error_days=(best - true) / DAY if best is not None else None,
     )

@@ -33,11 +33,17 @@ def city() -> list[FillSeries]:
     return city_of(SEEDS, EVERY_FAULT, containers=CONTAINERS, days=DAYS)
 
 
-def test_emptyings_on_truth() -> None:
-    scores = {name: total([score_emptyings(item) for item in city() if item.fraction == name]) for name in fractions()}
+@pytest.mark.parametrize("reported_share", [0.0, 0.5, 0.9], ids="{:.0%} reported".format)
+def test_emptyings_on_truth(reported_share: float) -> None:
+    """From the signal alone, and joined with the trucks' own records of some."""
+    scores = {
+        name: total([score_emptyings(item, reported_share=reported_share) for item in city() if item.fraction == name])
+        for name in fractions()
+    }
     scores["all"] = total(list(scores.values()))
     print(
-        "\n| fraction | emptyings | seen by a sound sensor | recall of those | recall of all | precision |\n|---|---|---|---|---|---|"
+        f"\n{reported_share:.0%} of the emptyings reported by trucks\n\n| fraction | emptyings | seen by a sound sensor | recall of those "
+        "| recall of all | precision |\n|---|---|---|---|---|---|"
     )
     for name, score in scores.items():
         print(
@@ -76,16 +82,23 @@ def fractions() -> list[str]:
 
 def _print_times(times: list[TimeCase]) -> None:
     print(
-        "\n| class | cases | median error of time to 80 %, days | mean | bias | median error knowing level and rate |\n|---|---|---|---|---|---|"
+        "\n| class | cases | median error of time to 80 %, days | mean | bias | who has to learn the rate | who knows the rate |"
+        "\n|---|---|---|---|---|---|---|"
     )
     classes = {name: [case for case in times if case.fraction == name] for name in fractions()}
     classes |= {name: [case for case in times if case.fast == fast] for name, fast in (("slow", False), ("fast", True))}
+    classes |= {
+        f"{name}, {begin:g} to {begin + 1:g} d ahead": [case for case in classes[name] if begin < case.lead_days <= begin + 1]
+        for name in ("slow", "fast")
+        for begin in range(5)
+    }
     for name, cases in classes.items():
         errors = np.array([case.error_days for case in cases])
+        learnt = np.array([case.learning_error_days for case in cases if case.learning_error_days is not None])
         least = np.array([case.least_error_days for case in cases if case.least_error_days is not None])
         print(
             f"| {name} | {len(errors)} | {np.median(np.abs(errors)):.2f} | {np.abs(errors).mean():.2f} | {np.median(errors):+.2f} "
-            f"| {np.median(np.abs(least)):.2f} |"
+            f"| {np.median(np.abs(learnt)):.2f} | {np.median(np.abs(least)):.2f} |"
         )
 
 

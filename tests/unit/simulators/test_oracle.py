@@ -1,0 +1,54 @@
+"""The bounds that published times to 80 % stand beside."""
+
+from copy import deepcopy
+
+import numpy as np
+import pytest
+
+from simulators.fill_series import FillSeries, simulate_fill
+from simulators.oracle import knowing_median, learning_median
+
+pytestmark = pytest.mark.lengthy
+DAY = 86_400.0
+
+
+@pytest.fixture(scope="module")
+def containers() -> list[FillSeries]:
+    return [item for item in simulate_fill(5, {}, containers=8, days=30) if item.fraction in ("paper", "residual")]
+
+
+def since_of(series: FillSeries) -> float:
+    return float(series.emptied[-3]) + 3600.0
+
+
+def test_who_knows_the_rate_expects_what_is_missing_over_the_rate(containers: list[FillSeries]) -> None:
+    ratios = []
+    for item in containers:
+        since = since_of(item)
+        missing = 0.8 - float(item.course.level_at(np.array([since]))[0])
+        rate = item.course.use.share_per_day[np.searchsorted(item.course.hours, since) - 1]
+        said = knowing_median(item.course, 0.8, since, days=14, rng=np.random.default_rng(0))
+        assert said is not None
+        ratios.append((said - since) / DAY / (missing / rate))
+    assert 0.7 < np.median(ratios) < 1.3
+
+
+def test_who_learns_the_rate_comes_near_who_is_told_it(containers: list[FillSeries]) -> None:
+    for item in containers:
+        since = since_of(item)
+        told = knowing_median(item.course, 0.8, since, days=14, rng=np.random.default_rng(0))
+        learnt = learning_median(item.course, 0.8, since, days=14, rng=np.random.default_rng(0))
+        assert told is not None
+        assert learnt is not None
+        assert abs(learnt - told) <= 0.5 * (told - since)
+
+
+def test_who_learns_knows_nothing_of_what_comes_later(containers: list[FillSeries]) -> None:
+    item = deepcopy(containers[0])
+    since = since_of(item)
+    course = item.course
+    later = course.hours >= since
+    course.use.share_per_day[later] *= 10
+    course.inflow[course.times > since] *= 2
+    changed = learning_median(course, 0.8, since, days=14, rng=np.random.default_rng(0))
+    assert changed == learning_median(containers[0].course, 0.8, since, days=14, rng=np.random.default_rng(0))
