@@ -7,7 +7,7 @@ container with a worth of 500 is emptied when that makes the tours less than 500
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 import numpy as np
@@ -16,6 +16,7 @@ from experiments.whatif.arrivals import Arrivals
 from experiments.whatif.city import City, Floats, Ints
 from experiments.whatif.day_routes import MUST_M
 from experiments.whatif.fixed_schedules import FixedSchedule, cyclic, tuned
+from experiments.whatif.scenario import Choosing
 from processors.plan.worth import worth_of_going
 
 ON_THE_WAY_M = 300.0
@@ -26,6 +27,11 @@ MUST_PROBABILITY = 0.25
 CHANCES = 7
 """Days looked ahead."""
 DAY_S = 86_400.0
+RISK_IN_TIME = 0.01
+"""A stop is asked for before P(overflow) reaches this in the course of the day."""
+RISK_AT_ANY_LEVEL = 0.001
+"""From here on a container is wished for however empty it is: it fills within a day or two."""
+WORK_HOURS = np.arange(7.0, 15.01, 0.25)
 LEAST_WORTH_M = 100.0
 """Less is no wish: hundreds of tiny ones cost the router more than they are worth."""
 USUAL_NEIGHBOURS = 6
@@ -45,8 +51,9 @@ class Known(Protocol):
 @dataclass(frozen=True, eq=False)
 class Morning:
     """The moment of choosing. `group` are the fraction's stops; `collect_s` is the middle of today's work, `next_s` the end of the
-    next day's: the latest moment at which a container not emptied today may be emptied. `overflow_m` and `visit_cost_m` are what an
-    overflow and a visit cost in the formula of worth, `emptied_day` is the day of the last emptying."""
+    next day's: the latest moment at which a container not emptied today may be emptied; `chance_s` is when `ours` counts on today's truck,
+    and on another day's as many days later. `choosing` and `visit_cost_m` (what a visit costs) go into the formula of worth,
+    `emptied_day` is the day of the last emptying."""
 
     city: City
     known: Known
@@ -55,19 +62,22 @@ class Morning:
     now_s: float
     collect_s: float
     next_s: float
+    chance_s: float
     top_n: int
     schedule: FixedSchedule | None
-    overflow_m: float
+    choosing: Choosing
     visit_cost_m: Floats
     emptied_day: Ints
 
 
 @dataclass(frozen=True, eq=False)
 class Wishes:
-    """Stops of the city and what emptying each today is worth, in the same order."""
+    """Stops of the city and what emptying each today is worth, in the same order; with `before_s`, the last second of the day at which
+    each should be begun."""
 
     stops: Ints
     worth_m: Floats
+    before_s: Ints | None = None
 
 
 Choose = Callable[[Morning], Wishes]
@@ -129,12 +139,27 @@ def must_may(morning: Morning) -> Wishes:
 
 def joint(morning: Morning) -> Wishes:
     """Ours: which and in which order in one, by the planner's formula (`processors.plan.worth`)."""
-    group, known = morning.group, morning.known
-    chances_s = [morning.collect_s + DAY_S * ahead for ahead in range(CHANCES + 1)]
+    group, known, choosing = morning.group, morning.known, morning.choosing
+    chances_s = [morning.chance_s + DAY_S * ahead for ahead in range(CHANCES + 1)]
     overflow = np.array([known.overflow_probability(at_s)[group] for at_s in chances_s])
     level = np.minimum(1.0, np.array([known.expected(at_s)[0][group] for at_s in chances_s]) / morning.city.capacity_l[group])
-    worth = worth_of_going(overflow, np.diff(level, axis=0), morning.visit_cost_m[group], morning.overflow_m)
-    return _wishes(group, np.where(overflow[1] >= MUST_PROBABILITY, MUST_M, worth))
+    worth = worth_of_going(overflow, np.diff(level, axis=0), morning.visit_cost_m[group], choosing.overflow_m)
+    worth = np.where(overflow[1] >= MUST_PROBABILITY, MUST_M, worth)
+    pays = (level[0] >= choosing.least_level) | (overflow[1] >= RISK_AT_ANY_LEVEL)
+    wishes = _wishes(group[pays], worth[pays])
+    if choosing.in_time_from_hour is None:
+        return wishes
+    return replace(wishes, before_s=_in_time(morning, wishes.stops, choosing.in_time_from_hour))
+
+
+def _in_time(morning: Morning, stops: Ints, from_hour: float) -> Ints:
+    """Last second of the day [stop] before an overflow becomes likely, not before `from_hour`: a whole day where none does."""
+    midnight_s = morning.day * DAY_S
+    risk = np.array([morning.known.overflow_probability(midnight_s + 3600 * hour)[stops] for hour in WORK_HOURS])
+    safe = (risk < RISK_IN_TIME).sum(axis=0)
+    last = np.maximum(from_hour, WORK_HOURS[np.maximum(safe - 1, 0)])
+    before_s: Ints = np.rint(3600 * np.where(safe == len(WORK_HOURS), 24.0, last)).astype(np.int64)
+    return before_s
 
 
 def usual_detours(city: City) -> Floats:

@@ -42,12 +42,26 @@ class Sensors:
 
 
 @dataclass(frozen=True, slots=True)
+class Choosing:
+    """The numbers of the joint choice, set per city like the planner's `STADSPULS_PLAN_OVERFLOW_COST` and
+    `STADSPULS_PLAN_ROOM_COST`. `overflow_m` is what an overflow is worth to avoid in metres (50,000: at P = 1 % a detour of 500 m),
+    `visit_share` what a visit costs as a share of the way to and from the sixth nearest container. A truck of another day is counted on
+    at `counted_on_hour` (None: the middle of its work). Below `least_level` a container without risk is not wished for. Stops that may
+    overflow in the course of the day are asked for in time, but not before `in_time_from_hour` (None: at any moment of the day)."""
+
+    overflow_m: float
+    visit_share: float
+    counted_on_hour: float | None = None
+    least_level: float = 0.0
+    in_time_from_hour: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Scenario:
     """A city. `shifts` are the stretches of a truck's day between being at the depot; `rate_week_spread` is the standard deviation of
     the logarithm of a container's rate from week to week, `rate_week_memory` its correlation with the week before, `rate_walk`
-    what of it stays for good each week. Two numbers of the formula of worth are set per city, like the planner's
-    `STADSPULS_PLAN_OVERFLOW_COST` and `STADSPULS_PLAN_ROOM_COST`: `overflow_m`, what an overflow is worth to avoid in metres (50,000: at
-    P = 1 % a detour of 500 m), and `visit_share`, what a visit costs as a share of the way to and from the sixth nearest container."""
+    what of it stays for good each week. `choosing` are the numbers of `ours`, `oracle_choosing` those of the oracle;
+    `most_neighbours` limits how many stops the router tries to place a stop beside."""
 
     name: str
     clusters: int = 850
@@ -72,8 +86,9 @@ class Scenario:
     history_days: int = 56
     warm_up_days: int = 14
     top_n: int = 250
-    overflow_m: float = 50_000.0
-    visit_share: float = 0.18
+    choosing: Choosing = Choosing(100_000.0, 1.0, counted_on_hour=8.5, least_level=0.65, in_time_from_hour=8.0)
+    oracle_choosing: Choosing = Choosing(50_000.0, 1.5, counted_on_hour=8.5, in_time_from_hour=8.0)
+    most_neighbours: int = 100
     unit: str = "clusters"
 
 
@@ -99,8 +114,9 @@ SCENARIOS = {
         windowed_share=0.25,
         breakdown_probability=0.02,
         sensors=Sensors(mode="levels", noise=0.03, silent_share=0.05, litre_bias=0.15),
-        overflow_m=20_000.0,
-        visit_share=0.5,
+        choosing=Choosing(20_000.0, 0.5),
+        oracle_choosing=Choosing(20_000.0, 0.5),
+        most_neighbours=20,
     ),
 }
 

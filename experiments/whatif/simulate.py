@@ -56,11 +56,13 @@ def simulate(world: World, policy: Policy, iterations: int, day_done: Callable[[
     scenario, city, arrivals = world.scenario, world.city, world.arrivals
     known = Foresight(city, arrivals) if policy.knows == "future" else Belief(scenario, city, arrivals, world.readings)
     schedule = policy.schedule(city, arrivals) if policy.schedule else None
-    visit_cost_m = scenario.visit_share * usual_detours(city)
+    choosing = scenario.oracle_choosing if policy.knows == "future" else scenario.choosing
+    visit_cost_m = choosing.visit_share * usual_detours(city)
     mark = -arrivals.initial_l
     emptied_day = np.full(len(city), -1, dtype=np.int64)
     tally = Tally(city, arrivals, mark, scenario.warm_up_days)
     starts, ends = min(start for start, _ in scenario.shifts), max(end for _, end in scenario.shifts)
+    chance_s = (starts + ends) / 2 if choosing.counted_on_hour is None else 3600 * choosing.counted_on_hour
     for day in range(arrivals.days):
         now = day * DAY_S + scenario.plan_hour * 3600
         known.read(day, now, arrivals.until(now) - mark)
@@ -77,13 +79,16 @@ def simulate(world: World, policy: Policy, iterations: int, day_done: Callable[[
                 now_s=now,
                 collect_s=day * DAY_S + (starts + ends) / 2,
                 next_s=(day + 1) * DAY_S + ends,
+                chance_s=day * DAY_S + chance_s,
                 top_n=scenario.top_n,
                 schedule=schedule,
-                overflow_m=scenario.overflow_m,
+                choosing=choosing,
                 visit_cost_m=visit_cost_m,
                 emptied_day=emptied_day,
             )
-            yard = Yard(fraction.trucks, scenario.shifts, fraction.truck_capacity_l, scenario.disposal_service_s)
+            yard = Yard(
+                fraction.trucks, scenario.shifts, fraction.truck_capacity_l, scenario.disposal_service_s, scenario.most_neighbours
+            )
             done = _day(world, policy, morning, yard, mark, iterations, world.breakdowns[day, first_truck:])
             driven.extend(result for _, result in done)
             trucks |= {first_truck + truck for truck, result in done if result.distance_m > 0}
@@ -106,7 +111,7 @@ def _day(
     """One fraction's day: (truck, what it did) per tour."""
     wishes = policy.choose(morning)
     load = np.minimum(morning.known.expected(morning.collect_s)[0], 1.2 * world.city.capacity_l)[wishes.stops]
-    tours = routed(world.city, wishes.stops, wishes.worth_m, np.maximum(0.0, load), yard, iterations, world.seed)
+    tours = routed(world.city, wishes.stops, wishes.worth_m, np.maximum(0.0, load), yard, iterations, world.seed, wishes.before_s)
     done = []
     broken: set[int] = set()
     for tour in sorted(tours, key=lambda tour: tour.start_s):
