@@ -86,3 +86,31 @@ def test_a_breakdown_ends_the_tour(city: City) -> None:
     assert 0 < driven.distance_m < tour.distance_m + 30_000
     nothing = drive(world.city, world.arrivals, -world.arrivals.initial_l, tour, replace(yard), 0, 0.0)
     assert (len(nothing.stops), nothing.distance_m) == (0, 0.0)
+
+
+def test_a_stop_asked_for_in_time_is_begun_by_then(city: City) -> None:
+    stops, yard = np.arange(len(city)), Yard(3, SCENARIO.shifts, None, 0)
+    worth, load = np.full(len(city), MUST_M), np.full(len(city), 1000.0)
+    freely = max(routed(city, stops, worth, load, yard, 40, 1), key=lambda tour: len(tour.stops))
+    last = int(freely.stops[-1])
+    noon = np.full(len(city), 86_400)
+    noon[last] = 9 * 3600
+    in_time = routed(city, stops, worth, load, yard, 40, 1, before_s=noon)
+    begun = {int(stop): at for tour in in_time for stop, at in zip(tour.stops, tour.arrival_s, strict=True)}
+    assert freely.arrival_s[-1] > 9 * 3600
+    assert begun[last] <= 9 * 3600
+
+
+def test_days_are_cheaper_with_more_neighbours_where_most_wishes_are_optional() -> None:
+    scenario = resized(SCENARIOS["groningen-850"], 400)
+    city = made_up_city(scenario, 1)
+    stops, load = np.arange(len(city)), np.full(len(city), 1000.0)
+    worth = np.where(stops % 8 == 0, MUST_M, 300)
+
+    def cost_m(most_neighbours: int) -> float:
+        yard = Yard(4, scenario.shifts, None, 0, most_neighbours)
+        tours = routed(city, stops, worth, load, yard, 60, 1)
+        driven_to = np.concatenate([tour.stops for tour in tours])
+        return sum(tour.distance_m for tour in tours) + worth.sum() - worth[driven_to].sum()
+
+    assert cost_m(100) < 0.98 * cost_m(20)
