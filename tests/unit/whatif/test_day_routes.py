@@ -111,6 +111,6 @@ def test_days_are_cheaper_with_more_neighbours_where_most_wishes_are_optional() 
         yard = Yard(4, scenario.shifts, None, 0, most_neighbours)
         tours = routed(city, stops, worth, load, yard, 60, 1)
         driven_to = np.concatenate([tour.stops for tour in tours])
-        return sum(tour.distance_m for tour in tours) + worth.sum() - worth[driven_to].sum()
+        return float(sum(tour.distance_m for tour in tours) + worth.sum() - worth[driven_to].sum())
 
     assert cost_m(100) < 0.98 * cost_m(20)
