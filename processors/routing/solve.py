@@ -17,6 +17,7 @@ from models.domain.failures import UserError
 from processors.routing.bundles import is_wanted
 from processors.routing.contradictions import clock
 from processors.routing.engine import EngineModel, build
+from processors.routing.first_insertions import with_first_insertions
 from processors.routing.keeping import Kept, truck_of_stop, usual_trucks
 from processors.routing.last_insertions import with_last_insertions
 from processors.routing.problem import DisposalSite, Problem, Stop, Truck
@@ -74,21 +75,40 @@ def solve_within(problem: Problem, budgets: Budgets, seed: int, kept: Kept | Non
         return solution_of(problem, _stranded(problem), seed, [])
     # The clock without the break is safe for every place of the break, which can be too careful: then the breaks are left to chance.
     breaks = any(truck.break_due is not None for truck in driving)
+    all_optional = not any(stop.must_be_served for stop in problem.stops) and all(truck.executed is None for truck in driving)
     attempts = [build(problem, kept=kept)]
     if breaks:
         attempts.append(build(problem, keep_breaks_free=False, kept=kept))
     for model in attempts:
         start = None if kept is None else warm_start(model, kept.begin or kept.routes)
-        searched = _searched(model, budgets, seed, start, patient=model is attempts[-1])
+        searched = _searched(model, budgets, seed, start, patient=model is attempts[-1] and not all_optional)
         for found in searched.bests:
             routes = _routes(problem, model, found, kept)
             if routes is not None:
                 routes = with_last_insertions(problem, routes, route_cost)
                 solution = solution_of(problem, [*routes, *_stranded(problem)], seed, budgets.parts)
                 return solution.model_copy(update={"first_feasible_s": budgets.first_feasible_s})
-    if not any(stop.must_be_served for stop in problem.stops) and all(truck.executed is None for truck in driving):
-        return solution_of(problem, [*with_last_insertions(problem, [], route_cost), *_stranded(problem)], seed, budgets.parts)
+    if all_optional:
+        return solution_of(problem, [*_from_insertions(problem, model, budgets, seed), *_stranded(problem)], seed, budgets.parts)
     raise _infeasible(problem, searched, model)
+
+
+def _from_insertions(problem: Problem, model: EngineModel, budgets: Budgets, seed: int) -> list[PlannedRoute]:
+    """A search that begins with a plan made stop by stop, which holds already."""
+    first = with_first_insertions(problem, route_cost)
+    start = warm_start(model, first)
+    searched = budgets.spend(budgets.left(), None, lambda budget, _: search(model, budget, seed + 3, start=start))
+    found = (_routes(problem, model, solution, None) for solution in searched.bests)
+    best = min((routes for routes in found if routes is not None), key=lambda routes: _objective(problem, routes), default=first)
+    kept = min((best, first), key=lambda routes: _objective(problem, routes))
+    return with_last_insertions(problem, kept, route_cost)
+
+
+def _objective(problem: Problem, routes: Sequence[PlannedRoute]) -> float:
+    """Money and the prizes that are missed."""
+    served = {node for route in routes for node in route.stops}
+    missed = sum(stop.prize for stop in problem.stops if stop.node not in served and not stop.forbidden)
+    return sum(route_cost(problem, route) for route in routes) + missed
 
 
 def _stranded(problem: Problem) -> list[PlannedRoute]:
