@@ -115,7 +115,7 @@ SCENARIOS = {
         breakdown_probability=0.02,
         sensors=Sensors(mode="levels", noise=0.03, silent_share=0.05, litre_bias=0.15),
         choosing=Choosing(20_000.0, 0.5),
-        oracle_choosing=Choosing(20_000.0, 0.5),
+        oracle_choosing=Choosing(20_000.0, 1.0),
         most_neighbours=20,
     ),
 }
