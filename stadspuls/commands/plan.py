@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from stadspuls import COMMAND_STARTED
-from stadspuls.commands import plan_day
+from stadspuls.commands import plan_day, plan_looking
 
 if TYPE_CHECKING:
     from datetime import date
@@ -22,6 +22,7 @@ def add_verbs(app: typer.Typer) -> None:
     group = typer.Typer(invoke_without_command=True, help="Collection plans: make, look at, release, change, hand out, close.")
     group.callback()(plan)
     plan_day.add_to(group)
+    plan_looking.add_to(group)
     app.add_typer(group, name="plan")
     app.command("solve")(solve)
     app.command("check")(check)
@@ -210,7 +211,7 @@ def given_day(text: str) -> date:
     from models.domain.failures import UserError
     from processors.plan.calendar import collection_weekdays, next_collection_day
     from runtime.settings import CitySettings, PlanSettings, load
-    from stadspuls.commands.plan_day import city_clock
+    from stadspuls.commands.plan_opening import city_clock
 
     if not text:
         today = city_clock().now().astimezone(load(CitySettings, "operator").zone).date()
@@ -239,7 +240,7 @@ async def _plans(day: date, fractions: list[str], refresh: bool, disruption: Dis
     from processors.plan.service import Planner
     from runtime.postgres import open_pool
     from runtime.settings import CitySettings, DatabaseSettings, PlanSettings, load
-    from stadspuls.commands.plan_day import city_clock
+    from stadspuls.commands.plan_opening import city_clock
     from storage.plans import plans_of
 
     pool = await open_pool(load(DatabaseSettings, "operator"), application_name="stadspuls-plan")

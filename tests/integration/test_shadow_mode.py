@@ -204,7 +204,7 @@ async def said(day: Day, servers: StackState, database: DatabaseSettings, patch:
     """What a command of `stadspuls plan` prints, at the day's own time."""
     patch.setenv("STADSPULS_RUN_DIR", str(servers.run_dir))
     patch.setenv("STADSPULS_DATABASE_NAME", database.database_name)
-    patch.setattr("stadspuls.commands.plan_day.city_clock", lambda: day.clock)
+    patch.setattr("stadspuls.commands.plan_opening.city_clock", lambda: day.clock)
     found = await asyncio.to_thread(CliRunner().invoke, app, ["plan", *arguments])
     assert found.exception is None, found.output
     return found.stdout
