@@ -13,7 +13,7 @@ import numpy as np
 
 from experiments.whatif.arrivals import FORESEEN_DAYS, HOUR_WEIGHTS, Arrivals
 from experiments.whatif.city import MEAN_LITRES, City, Floats, city_of_places
-from experiments.whatif.scenario import FractionSetup, Scenario
+from experiments.whatif.scenario import Choosing, FractionSetup, Scenario
 from models.domain.failures import UserError
 from models.fill_forecast.history import DAY, HOUR, History
 from models.fill_forecast.inflow import inflow_curve
@@ -23,6 +23,8 @@ COVERED_SHARE = 0.9
 """The period is chosen so that this share of the containers has readings from its begin, and to its end."""
 STOPS_PER_TRUCK = 60
 KM_PER_DEGREE = 111.32
+CHOOSING = Choosing(50_000.0, 0.18)
+"""Not those of a made-up city, which were tuned to its rates: in `groningen-850` these never change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,8 @@ def scenario_of(recorded: Recorded, scenario: Scenario) -> Scenario:
         fractions=fractions,
         top_n=max(1, round(count * scenario.top_n / scenario.clusters)),
         unit="containers",
+        choosing=CHOOSING,
+        oracle_choosing=CHOOSING,
     )
 
 
