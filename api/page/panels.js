@@ -67,9 +67,9 @@ export function planPanel(plan, search) {
 
 function fractionPart(plan) {
   const tours = plan.routes.map((tour) => `<tr><td><span class="dot" data-colour="${tour.colour ?? "#444"}"></span>${escape(tour.truck_id)}</td>
-    <td class="number">${tour.visits.filter((v) => v.kind === "stop").length} stops</td><td class="number">${kilometres(tour.distance_m)}</td>
+    <td class="number">${counted(tour.visits.filter((v) => v.kind === "stop").length, "stop")}</td><td class="number">${kilometres(tour.distance_m)}</td>
     <td class="number">${tour.visits.length ? `${clock(tour.visits[0].departure_s)}–${clock(tour.visits.at(-1).arrival_s)}` : ""}</td></tr>`).join("");
-  return `<details><summary>${escape(plan.fraction)}: ${plan.routes.length} tours, ${plan.decisions.filter((d) => d.collected).length} containers</summary><p>${escape(plan.verdict)}</p><table>${tours}</table></details>`;
+  return `<details><summary>${escape(plan.fraction)}: ${counted(plan.routes.length, "tour")}, ${counted(plan.decisions.filter((d) => d.collected).length, "container")}</summary><p>${escape(plan.verdict)}</p><table>${tours}</table></details>`;
 }
 
 export function decisionRows(plan, search) {
@@ -81,6 +81,7 @@ export function decisionRows(plan, search) {
 }
 
 const figure = (value, label) => `<div class="figure"><b>${value}</b><span>${label}</span></div>`;
+const counted = (count, name) => `${count} ${name}${count === 1 ? "" : "s"}`;
 const row = (label, value) => `<tr><td>${label}</td><td class="number">${value}</td></tr>`;
 const compare = (label, ours, fixed) => `<tr><td>${label}</td><td class="number">${ours}</td><td class="number">${fixed}</td></tr>`;
 const until = (times, thing) => (thing.values.fill_ratio >= 0.8 ? "now" : times?.median ? moment(times.median) : "not in 7 days");
