@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stadspuls import COMMAND_STARTED
 from stadspuls.commands import plan_day, plan_looking
+from stadspuls.commands.plan_opening import city_clock, given_day, in_language
 
 if TYPE_CHECKING:
     from datetime import date
@@ -180,48 +181,6 @@ def _say_failures(failures: list[str]) -> None:
     raise typer.Exit(1)
 
 
-def in_language(plans: list[CollectionPlan], language: str) -> list[CollectionPlan]:
-    """The plans with their reasons and verdicts in a language; as they were stored when none is given."""
-    from models.domain.failures import UserError
-    from models.domain.reason_words import reason
-    from models.domain.verdict_words import verdict_sentence
-    from runtime.settings import CitySettings, load
-
-    if not language:
-        return plans
-    if language not in ("en", "nl"):
-        raise UserError(f"reasons are written in en or nl, not in {language!r}")
-    zone = load(CitySettings, "operator").zone
-    chosen: Literal["en", "nl"] = "nl" if language == "nl" else "en"
-    return [
-        plan.model_copy(
-            update={
-                "decisions": tuple(item.model_copy(update={"reason": reason(item, chosen, zone)}) for item in plan.decisions),
-                "verdict": verdict_sentence(plan, chosen, zone),
-            }
-        )
-        for plan in plans
-    ]
-
-
-def given_day(text: str) -> date:
-    """The day asked for, else the coming collection day in the city's time."""
-    from datetime import date
-
-    from models.domain.failures import UserError
-    from processors.plan.calendar import collection_weekdays, next_collection_day
-    from runtime.settings import CitySettings, PlanSettings, load
-    from stadspuls.commands.plan_opening import city_clock
-
-    if not text:
-        today = city_clock().now().astimezone(load(CitySettings, "operator").zone).date()
-        return next_collection_day(today, collection_weekdays(load(PlanSettings, "operator").plan_weekdays))
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise UserError(f"--date {text!r} is no day; write it like 2026-11-23") from error
-
-
 def _disruption(trucks: int, fractions: list[str], district_by_district: bool, because: str) -> Disruption | None:
     from models.domain.failures import UserError
     from processors.plan.disruption import Disruption
@@ -240,7 +199,6 @@ async def _plans(day: date, fractions: list[str], refresh: bool, disruption: Dis
     from processors.plan.service import Planner
     from runtime.postgres import open_pool
     from runtime.settings import CitySettings, DatabaseSettings, PlanSettings, load
-    from stadspuls.commands.plan_opening import city_clock
     from storage.plans import plans_of
 
     pool = await open_pool(load(DatabaseSettings, "operator"), application_name="stadspuls-plan")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stadspuls.commands.plan_opening import Day, Language, day_meant, opened, run
+from stadspuls.commands.plan_opening import Day, Language, day_meant, in_language, opened, run
 
 if TYPE_CHECKING:
     from datetime import date
@@ -32,7 +32,6 @@ def why(
         import orjson
 
         from models.domain.failures import UserError
-        from stadspuls.commands.plan import in_language
         from storage.plans import plans_of
 
         async with opened() as (connection, _):

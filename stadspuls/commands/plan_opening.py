@@ -1,10 +1,10 @@
-"""What the commands of a planner's day share: the day that is meant, the city's clock, a connection with a planner."""
+"""What the commands about plans share: the day that is meant, the city's clock, a language, a connection with a planner."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import asyncpg
 
+    from models.domain.plan import CollectionPlan
     from processors.plan.service import Planner
     from runtime.clock import Clock
 
@@ -36,11 +37,51 @@ def day_meant(day: str) -> date:
     """The day asked for, else the one that is worked on: before noon today, if trucks drive, later the coming collection day."""
     from processors.plan.calendar import collection_weekdays
     from runtime.settings import CitySettings, PlanSettings, load
-    from stadspuls.commands.plan import given_day
 
     now = city_clock().now().astimezone(load(CitySettings, "operator").zone)
     drives = now.weekday() in collection_weekdays(load(PlanSettings, "operator").plan_weekdays)
     return now.date() if not day and now.hour < 12 and drives else given_day(day)
+
+
+def given_day(text: str) -> date:
+    """The day asked for, else the coming collection day in the city's time."""
+    from datetime import date
+
+    from models.domain.failures import UserError
+    from processors.plan.calendar import collection_weekdays, next_collection_day
+    from runtime.settings import CitySettings, PlanSettings, load
+
+    if not text:
+        today = city_clock().now().astimezone(load(CitySettings, "operator").zone).date()
+        return next_collection_day(today, collection_weekdays(load(PlanSettings, "operator").plan_weekdays))
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise UserError(f"--date {text!r} is no day; write it like 2026-11-23") from error
+
+
+def in_language(plans: list[CollectionPlan], language: str) -> list[CollectionPlan]:
+    """The plans with their reasons and verdicts in a language; as they were stored when none is given."""
+    from models.domain.failures import UserError
+    from models.domain.reason_words import reason
+    from models.domain.verdict_words import verdict_sentence
+    from runtime.settings import CitySettings, load
+
+    if not language:
+        return plans
+    if language not in ("en", "nl"):
+        raise UserError(f"reasons are written in en or nl, not in {language!r}")
+    zone = load(CitySettings, "operator").zone
+    chosen: Literal["en", "nl"] = "nl" if language == "nl" else "en"
+    return [
+        plan.model_copy(
+            update={
+                "decisions": tuple(item.model_copy(update={"reason": reason(item, chosen, zone)}) for item in plan.decisions),
+                "verdict": verdict_sentence(plan, chosen, zone),
+            }
+        )
+        for plan in plans
+    ]
 
 
 def city_clock() -> Clock:
