@@ -69,7 +69,8 @@ def _median_of_paths(
 
 
 def _learnt_rate(course: TrueCourse, until: float, log_drift_per_day: float) -> tuple[float, float]:
-    """(mean, variance) of the rate at `until`, learnt from what flowed in on each whole local day before; days that touched full tell nothing."""
+    """(mean, variance) of the rate at `until`, learnt from each local day before, the last as far as it went; days that touched full tell
+    nothing."""
     use = course.use
     hours = np.arange(int(np.ceil(course.times[0] / HOUR)), int(until // HOUR))
     hour_of_day, weekday, day = _calendar(hours)

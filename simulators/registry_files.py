@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from models.domain.number_words import clock
 from models.domain.registry import FixedCollection, Thing, Truck
 from simulators.batch import Device
 from simulators.city_map import CityMap
@@ -98,7 +99,7 @@ def map_features(city_map: CityMap) -> list[dict[str, Any]]:
 
 def thing_feature(thing: Thing) -> dict[str, Any]:
     fields = {"name": thing.name, "district": thing.district, "simulated": thing.simulated}
-    windows = "|".join(f"{_clock(opens)}-{_clock(closes)}" for opens, closes in thing.windows or ())
+    windows = "|".join(f"{clock(opens)}-{clock(closes)}" for opens, closes in thing.windows or ())
     own = {
         "fraction": thing.fraction, "capacity_l": thing.capacity_l, "service_duration_s": thing.service_duration_s,
         "windows": windows or None, "max_interval_days": thing.max_interval_days, "max_truck_width_mm": thing.max_truck_width_mm,
@@ -164,7 +165,7 @@ def _truck_rows(fleet: Fleet) -> Iterable[Sequence[object]]:
     for truck in fleet.trucks:
         yield (
             truck.truck_id, truck.depot_id, "|".join(truck.fractions), truck.capacity_l, truck.max_load_kg,
-            _clock(truck.shift_start_s), _clock(truck.shift_end_s), truck.cost_per_km, truck.cost_per_h, truck.width_mm,
+            clock(truck.shift_start_s), clock(truck.shift_end_s), truck.cost_per_km, truck.cost_per_h, truck.width_mm,
             truck.gross_weight_kg, *_break_cells(truck),
         )  # fmt: skip
 
@@ -173,14 +174,10 @@ def _break_cells(truck: Truck) -> Sequence[object]:
     if truck.break_earliest_s is None or truck.break_latest_s is None or truck.break_duration_s is None:
         return ("", "", "", "")
     hours = "" if truck.break_required_from_s is None else f"{truck.break_required_from_s / HOUR_S:g}"
-    return _clock(truck.break_earliest_s), _clock(truck.break_latest_s), f"{truck.break_duration_s / 60:g}", hours
+    return clock(truck.break_earliest_s), clock(truck.break_latest_s), f"{truck.break_duration_s / 60:g}", hours
 
 
 def _schedule_rows(schedule: Iterable[FixedCollection]) -> Iterable[Sequence[object]]:
     for line in schedule:
         days = "|".join(WEEKDAYS[day] for day in line.weekdays)
         yield line.container_id, line.truck_id, days, line.every_weeks, line.week_offset, line.tour_position
-
-
-def _clock(second: int) -> str:
-    return f"{second // HOUR_S:02d}:{second % HOUR_S // 60:02d}"

@@ -11,10 +11,11 @@ from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
+from models.domain.number_words import clock
 from models.domain.registry import Assignment, ContainerGeometry, DomainType, FixedCollection, Sensor, Truck
 from storage.registry_content import Mistake, Place
 from storage.registry_sentences import sentences
-from storage.registry_times import clock_seconds, clock_text
+from storage.registry_times import clock_seconds
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -150,8 +151,8 @@ def _refuse_break_outside_shift(truck: Truck) -> None:
     starts = max(earliest, truck.shift_start_s)
     if starts > latest or starts + lasts > truck.shift_end_s:
         raise _WrongLineError(
-            f"the break does not fit into the shift from {clock_text(truck.shift_start_s)} to {clock_text(truck.shift_end_s)}: it starts from "
-            f"{clock_text(earliest)} to {clock_text(latest)} and lasts {lasts // 60} minutes"
+            f"the break does not fit into the shift from {clock(truck.shift_start_s)} to {clock(truck.shift_end_s)}: it starts from "
+            f"{clock(earliest)} to {clock(latest)} and lasts {lasts // 60} minutes"
         )
 
 

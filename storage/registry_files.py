@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from models.domain.failures import UserError
+from models.domain.number_words import clock
 from models.domain.registry import Assignment, Depot, DisposalSite, MapFeature, Sensor, Thing, Truck
 from storage.registry_content import Mistake, Place, RegistryContent
 from storage.registry_csv import (
@@ -23,7 +24,7 @@ from storage.registry_csv import (
     parse_csv,
 )
 from storage.registry_geojson import parse_geojson
-from storage.registry_times import clock_text, window_text
+from storage.registry_times import window_text
 
 _PARSERS = {".geojson": parse_geojson, ".json": parse_geojson, ".csv": parse_csv}
 
@@ -153,7 +154,7 @@ def _cell(truck: Truck, column: str) -> object:
     """A truck's column as it is read."""
     if column in TRUCK_CLOCKS:
         second = getattr(truck, TRUCK_CLOCKS[column])
-        return None if second is None else clock_text(second)
+        return None if second is None else clock(second)
     if column in TRUCK_SPANS:
         field, unit_s = TRUCK_SPANS[column]
         seconds = getattr(truck, field)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 
+from models.domain.number_words import clock
 from models.domain.registry import DisposalSite, FixedCollection, Thing, Truck, Window
 from storage.registry_content import Mistake, Place, RegistryContent
-from storage.registry_times import clock_text, window_text
+from storage.registry_times import window_text
 
 DAY_S = 86_400
 
@@ -70,7 +71,7 @@ def _why_none(thing: Thing, trucks: Sequence[Truck]) -> str | None:
         first = next(reason for reason in reasons.values() if reason)
         return f"no truck for {thing.fraction} may go there ({first}); register a smaller one, or mend the limit"
     if thing.windows is not None and not any(_meet(thing.windows, truck) for truck in allowed):
-        shifts = ", ".join(sorted({f"{clock_text(truck.shift_start_s)}-{clock_text(truck.shift_end_s)}" for truck in allowed}))
+        shifts = ", ".join(sorted({f"{clock(truck.shift_start_s)}-{clock(truck.shift_end_s)}" for truck in allowed}))
         return f"windows {window_text(thing.windows)} lie outside the shift of every truck that may come ({shifts}); mend the windows or a shift"
     return None
 
@@ -131,8 +132,8 @@ def _depots(content: RegistryContent, trucks: Sequence[Truck]) -> Iterator[Mista
         if opens >= truck.shift_end_s or closes <= truck.shift_start_s:
             yield Mistake(
                 content.place_of(truck) or content.place_of(depot),
-                f"truck {truck.truck_id}: its depot {depot.depot_id} is closed during the whole shift from {clock_text(truck.shift_start_s)} to "
-                f"{clock_text(truck.shift_end_s)}",
+                f"truck {truck.truck_id}: its depot {depot.depot_id} is closed during the whole shift from {clock(truck.shift_start_s)} to "
+                f"{clock(truck.shift_end_s)}",
             )
 
 

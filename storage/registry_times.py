@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from models.domain.number_words import clock
+
 _CLOCK = re.compile(r"([0-2]?[0-9]|30):([0-5][0-9])")
 _WINDOW = re.compile(r"\s*([0-9:]+)\s*[-–]\s*([0-9:]+)\s*")
 
@@ -13,11 +15,6 @@ def clock_seconds(text: str) -> int | None:
     """Seconds of a day that is written like 07:00, on to 30:59 for times after midnight; None for anything else."""
     found = _CLOCK.fullmatch(text.strip())
     return None if found is None else int(found[1]) * 3600 + int(found[2]) * 60
-
-
-def clock_text(second: int) -> str:
-    """07:00."""
-    return f"{second // 3600:02d}:{second % 3600 // 60:02d}"
 
 
 def window_seconds(text: str) -> list[tuple[int, int]] | None:
@@ -29,7 +26,7 @@ def window_seconds(text: str) -> list[tuple[int, int]] | None:
 
 def window_text(windows: Sequence[tuple[int, int]]) -> str:
     """07:00-11:00|13:00-16:00."""
-    return "|".join(f"{clock_text(opens)}-{clock_text(closes)}" for opens, closes in windows)
+    return "|".join(f"{clock(opens)}-{clock(closes)}" for opens, closes in windows)
 
 
 def _window(text: str) -> tuple[int, int] | None:

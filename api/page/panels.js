@@ -30,7 +30,7 @@ export function thingPanel(thing) {
 }
 
 function limits(thing) {
-  const shown = (thing.windows ?? []).map((pair) => pair.map((s) => `${String(Math.floor(s / 3600)).padStart(2, "0")}:${String(Math.floor(s / 60) % 60).padStart(2, "0")}`).join("–"));
+  const shown = (thing.windows ?? []).map((pair) => pair.map(clock).join("–"));
   const parts = [shown.length && `only ${shown.join(" and ")}`, thing.max_truck_width_mm && `trucks up to ${(thing.max_truck_width_mm / 1000).toFixed(2)} m wide`,
     thing.max_truck_weight_kg && `trucks up to ${(thing.max_truck_weight_kg / 1000).toFixed(1)} t`, thing.max_interval_days && `by law every ${thing.max_interval_days} days at least`].filter(Boolean);
   return parts.length ? `<p class="limits">${parts.join("; ")}</p>` : "";

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models.domain.language import Language
-from models.domain.number_words import number_in_words
+from models.domain.number_words import clock, number_in_words
 from models.domain.registry import Window
 
 _TEXTS: dict[Language, dict[str, str]] = {
@@ -33,7 +33,7 @@ def limits_in_words(
     """Empty where nothing is limited."""
     texts, parts = _TEXTS[language], []
     if windows:
-        shown = [f"{_clock(opens)}–{_clock(closes)}" for opens, closes in windows]
+        shown = [f"{clock(opens)}–{clock(closes)}" for opens, closes in windows]
         parts.append(texts["only"].format(windows=texts["and"].join(shown)))
     sizes = []
     if max_truck_width_mm is not None:
@@ -43,7 +43,3 @@ def limits_in_words(
     if sizes:
         parts.append(texts["trucks"].format(limits=texts["and"].join(sizes)))
     return "; ".join(parts)
-
-
-def _clock(second: int) -> str:
-    return f"{second // 3600:02d}:{second % 3600 // 60:02d}"

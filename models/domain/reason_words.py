@@ -37,8 +37,8 @@ _TEXTS: dict[Language, dict[str, str]] = {
         "by_law": "At most {days} between collections by law, {since}.",
         "day": "1 day",
         "days": "{count} days",
-        "ago": "{days} ago",
-        "today": "today",
+        "earlier": "{days} earlier",
+        "that_day": "that day",
         "turn_law_on": "Without the law it would have been collected all the same.",
         "turn_law_off": "Without the law it would have waited.",
         "no_room_unusable": "Should go, but {lacks}: the fixed schedule collects it today and {unusable}. {detour}",
@@ -101,8 +101,8 @@ _TEXTS: dict[Language, dict[str, str]] = {
         "by_law": "Wettelijk hoogstens {days} tussen twee legingen, {since}.",
         "day": "1 dag",
         "days": "{count} dagen",
-        "ago": "{days} geleden",
-        "today": "vandaag",
+        "earlier": "{days} eerder",
+        "that_day": "die dag",
         "turn_law_on": "Zonder de wet was hij ook meegenomen.",
         "turn_law_off": "Zonder de wet had hij gewacht.",
         "no_room_unusable": "Zou mee moeten, maar {lacks}: het vaste schema leegt hem vandaag en {unusable}. {detour}",
@@ -153,19 +153,19 @@ _TEXTS: dict[Language, dict[str, str]] = {
 
 _SINCE: dict[Language, dict[KnownFrom, str]] = {
     "en": {
-        KnownFrom.EMPTYING: "last collected {ago}",
-        KnownFrom.CREW: "last collected {ago}, as its crew said",
-        KnownFrom.READ: "and no collection was seen since its sensor was put there {ago}",
-        KnownFrom.SCHEDULE: "no collection of it is known, and the fixed schedule's last day for it was {ago}",
-        KnownFrom.SHADOW: "last collected by a shadow plan {ago}",
+        KnownFrom.EMPTYING: "last collected {when}",
+        KnownFrom.CREW: "last collected {when}, as its crew said",
+        KnownFrom.READ: "and no collection was seen since its sensor was put there {when}",
+        KnownFrom.SCHEDULE: "no collection of it is known, and the fixed schedule's last day for it was {when}",
+        KnownFrom.SHADOW: "last collected by a shadow plan {when}",
         KnownFrom.NOTHING: "and no collection of it is known",
     },
     "nl": {
-        KnownFrom.EMPTYING: "{ago} voor het laatst geleegd",
-        KnownFrom.CREW: "{ago} voor het laatst geleegd volgens zijn ploeg",
-        KnownFrom.READ: "en er is geen leging gezien sinds zijn sensor er {ago} kwam",
-        KnownFrom.SCHEDULE: "er is geen leging van bekend, en de laatste dag in het vaste schema was {ago}",
-        KnownFrom.SHADOW: "{ago} voor het laatst geleegd door een schaduwplan",
+        KnownFrom.EMPTYING: "{when} voor het laatst geleegd",
+        KnownFrom.CREW: "{when} voor het laatst geleegd volgens zijn ploeg",
+        KnownFrom.READ: "en er is geen leging gezien sinds zijn sensor er {when} kwam",
+        KnownFrom.SCHEDULE: "er is geen leging van bekend, en de laatste dag in het vaste schema was {when}",
+        KnownFrom.SHADOW: "{when} voor het laatst geleegd door een schaduwplan",
         KnownFrom.NOTHING: "en er is geen leging van bekend",
     },
 }
@@ -293,11 +293,13 @@ class _Words:
         legal = self._figures.legal
         if legal is None:
             return ""
-        ago = ""
+        when = ""
         if legal.on is not None and legal.days_since is not None:
-            passed = self._texts["ago"].format(days=self._days(legal.days_since)) if legal.days_since else self._texts["today"]
-            ago = f"{passed} ({self._day(legal.on)})"
-        since = _SINCE[self._language][legal.known_from].format(ago=ago)
+            passed = (
+                self._texts["earlier"].format(days=self._days(legal.days_since)) if legal.days_since else self._texts["that_day"]
+            )
+            when = f"{passed} ({self._day(legal.on)})"
+        since = _SINCE[self._language][legal.known_from].format(when=when)
         return self._texts[name].format(days=self._days(legal.max_days), since=since)
 
     def _days(self, count: int) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from datetime import date
 from itertools import pairwise
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -25,10 +25,10 @@ LONGEST_INTERVAL_DAYS = 365
 LATEST_S = 108_000
 """30:00: how far a shift may reach into the next day."""
 
-FRACTIONS = ("residual", "paper", "glass", "plastic", "organic", "textile")
 FIRST_SCHEDULE_MONDAY = date(2024, 1, 1)
 """The Monday from which the weeks of fixed schedules are counted."""
 Fraction = Literal["residual", "paper", "glass", "plastic", "organic", "textile"]
+FRACTIONS: tuple[Fraction, ...] = get_args(Fraction)
 
 
 class DomainType(BaseModel):
@@ -143,7 +143,7 @@ class DisposalSite(DomainType):
     opens_s: Annotated[int, Field(ge=0, le=86_400)] = 0
     closes_s: Annotated[int, Field(ge=0, le=86_400)] = 86_400
     service_duration_s: Annotated[int, Field(ge=0, le=7200)] = 900
-    fractions: tuple[Fraction, ...] = FRACTIONS  # type: ignore[assignment]  # mypy widens the tuple's literals
+    fractions: tuple[Fraction, ...] = FRACTIONS
 
 
 class Truck(DomainType):

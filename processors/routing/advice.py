@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from models.domain.failures import UserError
-from processors.routing.contradictions import clock
+from models.domain.number_words import clock
 from processors.routing.problem import END_OF_TIME_S, Problem, Truck
 from processors.routing.replan import left_out_price, relaxed_stop
 from processors.routing.solve import Infeasible, Stopping, solve

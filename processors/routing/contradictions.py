@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from models.domain.number_words import clock
+
 if TYPE_CHECKING:
     from processors.routing.problem import Depot, DisposalSite, Problem, Stop, Truck
 
@@ -187,8 +189,3 @@ def _cap_of(problem: Problem, truck: Truck) -> int | None:
     if truck.executed is not None and truck.executed.ends_here:
         return sum(problem.stop_by_node[node].load_l for node in truck.executed.stops)
     return truck.shift_load_l
-
-
-def clock(seconds: int) -> str:
-    """Seconds of the day as HH:MM."""
-    return f"{seconds // 3600:02d}:{seconds % 3600 // 60:02d}"

@@ -6,18 +6,17 @@ the seconds it takes, until none fits. Called by `solve`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from processors.routing.last_insertions import Cost
 from processors.routing.problem import DisposalSite, Problem, Stop, Truck
 from processors.routing.schedule import timed_route
 from processors.routing.solution import PlannedRoute
 
 TRIES = 30
 """Stops that do not fit, one after the other, before a trip counts as full."""
-
-Cost = Callable[[Problem, PlannedRoute], float]
 
 
 def with_first_insertions(problem: Problem, cost: Cost) -> list[PlannedRoute]:
@@ -99,5 +98,4 @@ def _fits(truck: Truck, trip: Sequence[Stop], tour: Sequence[Stop | DisposalSite
 def _sites(problem: Problem, truck: Truck) -> list[DisposalSite]:
     """Disposal sites of a truck, the one nearest to its depot first."""
     home = problem.depot_by_node[truck.depot].place
-    own = [site for site in problem.disposal_sites if truck.disposal_sites is None or site.node in truck.disposal_sites]
-    return sorted(own, key=lambda site: (int(problem.metres[site.place, home]), site.node))
+    return sorted(problem.sites_of(truck), key=lambda site: (int(problem.metres[site.place, home]), site.node))

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import pyvrp
 
 from models.domain.failures import UserError
+from models.domain.number_words import clock
 from processors.routing.bundles import is_wanted
-from processors.routing.contradictions import clock
 from processors.routing.engine import EngineModel, build
 from processors.routing.first_insertions import with_first_insertions
 from processors.routing.keeping import Kept, truck_of_stop, usual_trucks
@@ -89,26 +89,18 @@ def solve_within(problem: Problem, budgets: Budgets, seed: int, kept: Kept | Non
                 solution = solution_of(problem, [*routes, *_stranded(problem)], seed, budgets.parts)
                 return solution.model_copy(update={"first_feasible_s": budgets.first_feasible_s})
     if all_optional:
-        return solution_of(problem, [*_from_insertions(problem, model, budgets, seed), *_stranded(problem)], seed, budgets.parts)
+        return _from_insertions(problem, model, budgets, seed)
     raise _infeasible(problem, searched, model)
 
 
-def _from_insertions(problem: Problem, model: EngineModel, budgets: Budgets, seed: int) -> list[PlannedRoute]:
-    """A search that begins with a plan made stop by stop, which holds already."""
+def _from_insertions(problem: Problem, model: EngineModel, budgets: Budgets, seed: int) -> Solution:
+    """A plan made stop by stop, which holds already, or what a search makes of it."""
     first = with_first_insertions(problem, route_cost)
     start = warm_start(model, first)
     searched = budgets.spend(budgets.left(), None, lambda budget, _: search(model, budget, seed + 3, start=start))
-    found = (_routes(problem, model, solution, None) for solution in searched.bests)
-    best = min((routes for routes in found if routes is not None), key=lambda routes: _objective(problem, routes), default=first)
-    kept = min((best, first), key=lambda routes: _objective(problem, routes))
-    return with_last_insertions(problem, kept, route_cost)
-
-
-def _objective(problem: Problem, routes: Sequence[PlannedRoute]) -> float:
-    """Money and the prizes that are missed."""
-    served = {node for route in routes for node in route.stops}
-    missed = sum(stop.prize for stop in problem.stops if stop.node not in served and not stop.forbidden)
-    return sum(route_cost(problem, route) for route in routes) + missed
+    found = [first, *(routes for item in searched.bests if (routes := _routes(problem, model, item, None)) is not None)]
+    filled = [[*with_last_insertions(problem, routes, route_cost), *_stranded(problem)] for routes in found]
+    return min((solution_of(problem, routes, seed, budgets.parts) for routes in filled), key=lambda made: made.objective)
 
 
 def _stranded(problem: Problem) -> list[PlannedRoute]:

@@ -61,7 +61,7 @@ def test_the_law_sends_no_truck_on_a_disrupted_day_and_is_told_all_the_same() ->
     changes: dict[str, Any] = {"containers": (by_law,), "forecasts": forecasts, "last_collected": last}
     (left,) = planned(Disruption(1, ("residual",), False, "snow"), **changes)["residual"].decisions
     assert not left.collected
-    assert "At most 7 days between collections by law, last collected 22 days ago (Sun 1 Nov), as its crew said." in left.reason
+    assert "At most 7 days between collections by law, last collected 22 days earlier (Sun 1 Nov), as its crew said." in left.reason
 
 
 def test_no_more_trucks_drive_than_are_left_even_on_a_sunday() -> None:

@@ -46,11 +46,11 @@ def test_container_whose_interval_ends_before_the_next_chance_is_collected_thoug
     due = only(planned(by_law({9: WAITS}, {9: AGO_13 - timedelta(days=1)})))
     assert (due.collected, due.rule) == (True, DecisionRule.LEGAL_INTERVAL)
     assert due.reason.startswith(
-        "Required: at most 14 days between collections by law, last collected 14 days ago (Mon 9 Nov): 50 % full on Sun 22 Nov 16:00"
+        "Required: at most 14 days between collections by law, last collected 14 days earlier (Mon 9 Nov): 50 % full on Sun 22 Nov 16:00"
     )
     assert due.reason.endswith("Without the law it would have waited.")
     assert reason(due, "nl", ZONE).startswith(
-        "Verplicht: wettelijk hoogstens 14 dagen tussen twee legingen, 14 dagen geleden (ma 9 nov) voor het laatst geleegd: 50 % vol"
+        "Verplicht: wettelijk hoogstens 14 dagen tussen twee legingen, 14 dagen eerder (ma 9 nov) voor het laatst geleegd: 50 % vol"
     )
     assert reason(due, "nl", ZONE).endswith("Zonder de wet had hij gewacht.")
 
@@ -58,7 +58,7 @@ def test_container_whose_interval_ends_before_the_next_chance_is_collected_thoug
 def test_container_that_reaches_the_next_chance_in_time_waits_and_says_how_it_stands() -> None:
     waits = only(planned(by_law({9: WAITS}, {9: AGO_13})))
     assert (waits.collected, waits.rule) == (False, DecisionRule.NOT_WORTH_IT)
-    assert "At most 14 days between collections by law, last collected 13 days ago (Tue 10 Nov)." in waits.reason
+    assert "At most 14 days between collections by law, last collected 13 days earlier (Tue 10 Nov)." in waits.reason
 
 
 def test_next_chance_is_the_next_collection_day_and_not_tomorrow() -> None:
@@ -94,13 +94,17 @@ def test_day_with_too_few_trucks_still_has_a_plan_and_says_whom_it_leaves_by_law
 @pytest.mark.parametrize(
     ("known_from", "english", "dutch"),
     [
-        (KnownFrom.CREW, "last collected 14 days ago (Mon 9 Nov), as its crew said", "voor het laatst geleegd volgens zijn ploeg"),
+        (
+            KnownFrom.CREW,
+            "last collected 14 days earlier (Mon 9 Nov), as its crew said",
+            "voor het laatst geleegd volgens zijn ploeg",
+        ),
         (
             KnownFrom.READ,
-            "no collection was seen since its sensor was put there 14 days ago",
+            "no collection was seen since its sensor was put there 14 days earlier",
             "geen leging gezien sinds zijn sensor er",
         ),
-        (KnownFrom.SHADOW, "last collected by a shadow plan 14 days ago", "voor het laatst geleegd door een schaduwplan"),
+        (KnownFrom.SHADOW, "last collected by a shadow plan 14 days earlier", "voor het laatst geleegd door een schaduwplan"),
     ],
 )
 def test_sentence_says_what_the_days_are_counted_from(known_from: KnownFrom, english: str, dutch: str) -> None:
@@ -114,7 +118,7 @@ def test_unknown_last_collection_counts_from_the_fixed_schedule() -> None:
     fortnightly = (line("c-0009", weekdays=(0,), every_weeks=2, week_offset=1),)
     due = only(planned(by_law({9: None}, {}, fixed_lines=fortnightly)))
     assert (due.rule, due.collected) == (DecisionRule.LEGAL_INTERVAL, True), "the schedule's last day was a fortnight ago"
-    assert "no collection of it is known, and the fixed schedule's last day for it was 14 days ago (Mon 9 Nov)" in due.reason
+    assert "no collection of it is known, and the fixed schedule's last day for it was 14 days earlier (Mon 9 Nov)" in due.reason
     assert "there is no forecast" in due.reason
     weekly = (line("c-0009", weekdays=(1,)),)
     assert only(planned(by_law({9: None}, {}, fixed_lines=weekly))).rule is DecisionRule.NO_DATA
@@ -156,7 +160,7 @@ def test_wish_from_before_it_was_due_is_kept_and_its_sentence_names_the_law() ->
     plan = planned(replace(by_law({9: WAITS}, {9: AGO_13 - timedelta(days=1)}), wishes=(forbidden,)))
     left = only(plan)
     assert (left.collected, left.rule) == (False, DecisionRule.FORBIDDEN)
-    assert "At most 14 days between collections by law, last collected 14 days ago (Mon 9 Nov)." in left.reason
+    assert "At most 14 days between collections by law, last collected 14 days earlier (Mon 9 Nov)." in left.reason
     assert left.reason.endswith("Unasked it would have been collected all the same.")
 
 
