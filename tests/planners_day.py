@@ -19,7 +19,8 @@ from pydantic import SecretStr
 from api.application import make_application
 from api.dependencies import Backend
 from models.domain.forecast import InflowForecast
-from processors.plan.service import Planner, PlanService
+from processors.plan.city_planner import Planner
+from processors.plan.service import PlanService
 from runtime.clock import ManualClock
 from runtime.postgres import open_pool
 from runtime.service import ServiceContext

@@ -196,7 +196,7 @@ def _disruption(trucks: int, fractions: list[str], district_by_district: bool, b
 
 async def _plans(day: date, fractions: list[str], refresh: bool, disruption: Disruption | None = None) -> list[CollectionPlan]:
     """Stored plans of the day; those that are missing, or all with `refresh` or a disruption, are made first."""
-    from processors.plan.service import Planner
+    from processors.plan.city_planner import Planner
     from runtime.postgres import open_pool
     from runtime.settings import CitySettings, DatabaseSettings, PlanSettings, load
     from storage.plans import plans_of

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from models.domain.plan_day import StateChange, Wish
-    from processors.plan.service import Planner
+    from processors.plan.city_planner import Planner
 
 Role = Annotated[str, typer.Option("--role", help="Role that is stored with the step: never a name")]
 Save = Annotated[bool, typer.Option("--save", help="Save it; without it only the price is shown")]

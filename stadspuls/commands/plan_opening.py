@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from models.domain.plan import CollectionPlan
-    from processors.plan.service import Planner
+    from processors.plan.city_planner import Planner
     from runtime.clock import Clock
 
 Day = Annotated[
@@ -97,7 +97,7 @@ def city_clock() -> Clock:
 @asynccontextmanager
 async def opened() -> AsyncIterator[tuple[asyncpg.Connection, Planner]]:
     """A connection and a planner, as the operator."""
-    from processors.plan.service import Planner
+    from processors.plan.city_planner import Planner
     from runtime.postgres import open_pool
     from runtime.settings import CitySettings, DatabaseSettings, PlanSettings, load
 

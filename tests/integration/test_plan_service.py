@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from deploy.local.processes import StackState
 from models.domain.forecast import InflowForecast
-from processors.plan.service import Planner, PlanService
+from processors.plan.city_planner import Planner
+from processors.plan.service import PlanService
 from runtime.clock import ManualClock
 from runtime.postgres import open_pool
 from runtime.service import ServiceContext
