@@ -15,7 +15,8 @@ import numpy as np
 from models.fill_forecast import members as simple
 from models.fill_forecast.calibration import WINDOW_DAYS, calibrated, offsets
 from models.fill_forecast.history import DAY, BoolArray, FloatArray, History, IntArray
-from models.fill_forecast.level_model import ITERATIONS, LARGEST_FIT, fit_level_model, sample_of
+from models.fill_forecast.level_model import ITERATIONS, LARGEST_FIT, fit_level_model, sample_of, usual_level
+from models.fill_forecast.own_errors import with_past_errors
 from models.fill_forecast.rows import Progress, Rows, build_rows, silent, without_truth
 from models.fill_forecast.spread import Spread, in_turn
 from models.fill_forecast.weighing import combined, weigh
@@ -75,6 +76,7 @@ def backtest(
         progress=progress,
         spread=spread,
     )
+    rows = with_past_errors(rows, usual_level(rows))
     starts = np.array(
         [history.times[0] + (1 - options.test_share) * (history.times[-1] - history.times[0]) for history in histories]
     )

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from models.fill_forecast.carried_level import carried_over_a_day, carried_over_days
+from models.fill_forecast.fillings import FillingRates, filling_rates
 from models.fill_forecast.fusion import fused
 from models.fill_forecast.history import DAY, HOUR, FloatArray, History, IntArray, usual_interval
 from models.fill_forecast.inflow import InflowCurve, hourly, inflow_curve
@@ -27,12 +29,18 @@ STATE_NAMES: tuple[str, ...] = (
     "level_last",
     "level_robust",
     "level_day_mean",
+    "level_carried_1d",
     "level_carried_3d",
     "level_carried_7d",
     "level_gap_hours",
     "since_emptying_hours",
     "inflow_since_emptying",
     *(f"rate_{days}d" for days in (1, 3, 7, 14, 28, 90)),
+    "filling_rate_middle",
+    "filling_rate_mean",
+    "filling_days",
+    "filling_rate_now",
+    "filling_days_now",
     "daily_inflow_spread",
     "level_before_emptying",
     "residual",
@@ -67,6 +75,8 @@ WINDOW_NAMES: tuple[str, ...] = (
     "by_median_rate_90d",
     "by_week_profile",
     "by_rate_and_hours",
+    "by_filling_rate",
+    "steady_level",
     "by_same_weekdays",
     "by_next_collection",
     *(f"own_inflow_{level}" for level in OWN_LEVELS),
@@ -91,6 +101,7 @@ class State:
     daily_levels: FloatArray
     """`daily_levels[k]`: last observed level k days before the cutoff, NaN where nothing was read within a day."""
     rates: dict[int, float]
+    fillings: FillingRates
     step: float
     """The distance between neighbouring levels of a sensor that knows few of them, else 0."""
     holidays: IntArray
@@ -127,9 +138,28 @@ def state_at(history: History, cutoff: float, known_at: float) -> State | None:
     rates = {days: _rate(curve, cutoff, days) for days in (1, 3, 7, 14, 28, 90)}
     steps = np.unique(seen.levels)
     step = float(np.min(np.diff(steps))) if 2 <= len(steps) <= 12 and len(seen.levels) >= 30 else 0.0
-    values = np.array([*_level_values(seen, curve, cutoff), *rates.values(), *_usage_values(seen, curve, cutoff, daily, step)])
+    fillings = filling_rates(curve, cutoff)
+    values = np.array(
+        [
+            *_level_values(seen, curve, cutoff, fillings),
+            *rates.values(),
+            *(fillings.middle, fillings.mean, fillings.days, fillings.now, fillings.days_now),
+            *_usage_values(seen, curve, cutoff, daily, step),
+        ]
+    )
     return State(
-        cutoff, values, curve, curve.level_at_end(), float(curve.times[-1]), hours, cumulative, daily, rates, step, seen.holidays
+        cutoff,
+        values,
+        curve,
+        curve.level_at_end(),
+        float(curve.times[-1]),
+        hours,
+        cumulative,
+        daily,
+        rates,
+        fillings,
+        step,
+        seen.holidays,
     )
 
 
@@ -152,6 +182,10 @@ def windows_of(state: State, horizon_hours: FloatArray, collections: FloatArray,
     until_next, share = _next_collection(state, planned, count, targets)
     profile = _profile_inflow(state, begins + weekday_shift, targets + weekday_shift)
     own = _own_windows(state, begins, length)
+    by_median_rate = _median_daily_inflow(state) * length / 24
+    by_filling = by_median_rate if np.isnan(state.fillings.middle) else max(0.0, state.fillings.middle) * length / 24
+    day_level = float(state.values[STATE_NAMES.index("level_carried_1d")])
+    steady = np.where(count > 0, base, 0.5 * (base + day_level)) + 0.5 * (by_median_rate + by_filling)
     local = np.array([state.cutoff, *targets]) + weekday_shift
     weekday = np.where(is_holiday(np.floor(local / DAY).astype(np.int64), state.holidays), 6, np.floor(local / DAY + 3) % 7)
     season = 2 * np.pi * (targets / DAY % 365.25) / 365.25
@@ -171,9 +205,11 @@ def windows_of(state: State, horizon_hours: FloatArray, collections: FloatArray,
         share,
         base,
         *(state.rates[days] * length / 24 for days in (7, 28, 90)),
-        _median_daily_inflow(state) * length / 24,
+        by_median_rate,
         profile,
         state.rates[28] * length / 24 * _hours_factor(state, begins, length),
+        by_filling,
+        np.clip(steady, 0.0, 1.0),
         _same_weekday_inflow(state, begins, length),
         base + (float(state.values[STATE_NAMES.index("level_before_emptying")]) - base) * share,
         *own,
@@ -185,7 +221,7 @@ def windows_of(state: State, horizon_hours: FloatArray, collections: FloatArray,
     return Windows(np.array(columns).T)
 
 
-def _level_values(seen: History, curve: InflowCurve, cutoff: float) -> list[float]:
+def _level_values(seen: History, curve: InflowCurve, cutoff: float, fillings: FillingRates) -> list[float]:
     last_day = curve.times > cutoff - DAY
     since = float(curve.times[curve.emptyings.first_after[-1]]) if len(curve.emptyings) else np.nan
     if not np.isnan(since):
@@ -196,22 +232,12 @@ def _level_values(seen: History, curve: InflowCurve, cutoff: float) -> list[floa
         float(seen.levels[-1]),
         curve.level_at_end(),
         mean,
-        *(_carried_level(curve, cutoff, days) for days in (3, 7)),
+        carried_over_a_day(curve, cutoff, fillings),
+        *(carried_over_days(curve, cutoff, days) for days in (3, 7)),
         (cutoff - float(seen.times[-1])) / HOUR,
         (cutoff - since) / HOUR,
         float(curve.cumulative[-1] - curve.cumulative[first]),
     ]
-
-
-def _carried_level(curve: InflowCurve, cutoff: float, days: int) -> float:
-    """The level now as the readings of the last days since the last emptying tell it together, each carried forward at the usual rate: steadier than
-    one reading where the sensor's jitter is as large as a day's inflow."""
-    first = int(curve.emptyings.first_after[-1]) if len(curve.emptyings) else 0
-    first = max(first, int(np.searchsorted(curve.times, cutoff - days * DAY)))
-    if first >= len(curve.times):
-        return float(curve.levels[-1])
-    carried = curve.levels[first:] + max(0.0, curve.rate_per_day) * (curve.times[-1] - curve.times[first:]) / DAY
-    return min(1.0, float(carried.mean()))
 
 
 def _usage_values(seen: History, curve: InflowCurve, cutoff: float, daily: FloatArray, step: float) -> list[float]:

@@ -18,7 +18,21 @@ from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, Histo
 from models.fill_forecast.inflow import InflowCurve, inflow_curve
 from models.fill_forecast.overlay import uncut_levels
 
-FEATURES: tuple[str, ...] = (*STATE_NAMES, *WINDOW_NAMES)
+_NOT_SERVED = (
+    "level_carried_1d",
+    "filling_rate_middle",
+    "filling_rate_mean",
+    "filling_days",
+    "filling_rate_now",
+    "filling_days_now",
+    "by_filling_rate",
+    "steady_level",
+)
+"""What a backtest's models see beside: the served one was no better by it, and worse on containers that are new."""
+_ALL_NAMES = (*STATE_NAMES, *WINDOW_NAMES)
+FEATURES: tuple[str, ...] = tuple(name for name in _ALL_NAMES if name not in _NOT_SERVED)
+SERVED_COLUMNS: IntArray = np.array([_ALL_NAMES.index(name) for name in FEATURES])
+"""Where FEATURES stand among all that `features` makes of a state and a window."""
 BANDS = (24, 72, 168, 336)
 """Horizons up to so many hours share weights and calibration."""
 CUTOFF_STEP = 29 * HOUR
@@ -63,7 +77,7 @@ def band_of(horizon_hours: FloatArray) -> IntArray:
 def features_of(state: State, horizon_hours: FloatArray) -> FloatArray:
     """Features [horizon, FEATURES] of windows without a collection in them."""
     window = windows_of(state, horizon_hours, np.empty(0)).values
-    return np.concatenate([np.tile(state.values, (len(horizon_hours), 1)), window], axis=1)
+    return np.concatenate([np.tile(state.values, (len(horizon_hours), 1)), window], axis=1)[:, SERVED_COLUMNS]
 
 
 def cutoffs_between(history: History, begin: float, end: float, most: int) -> FloatArray:

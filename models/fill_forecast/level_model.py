@@ -15,10 +15,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from models.fill_forecast.history import FloatArray, IntArray
 from models.fill_forecast.rows import Rows
 
-ITERATIONS = 150
-"""Trees of each quantile's model."""
+ITERATIONS = 120
+"""Trees of each quantile's model of the level; that around the usual has fewer, which learn more slowly."""
 _LEAVES = 31
-_LEAVES_AROUND_USUAL = 15
+_RATE, _RATE_AROUND_USUAL = 0.07, 0.05
+_SHARE_AROUND_USUAL, _SHARE_OF_LEVELS = 5 / 6, 5 / 8
 LARGEST_FIT = 45_000
 """Rows that one fit learns from at most; more were no better on made-up sets and cost time in proportion."""
 _LEAST_FIT = 500
@@ -71,8 +72,8 @@ class LevelModel:
 
 
 def usual_level(rows: Rows) -> FloatArray:
-    """What a container stands at after the last collection before the target (or now), plus its rate of four weeks in the hours since then."""
-    return np.clip(rows.named("base") + rows.named("by_rate_and_hours"), 0.0, 1.0)
+    """What a container stands at after the last collection before the target (or now), plus what its fillings and its median day bring since then."""
+    return rows.named("steady_level")
 
 
 def fit_level_model(
@@ -106,8 +107,8 @@ def fit_level_model(
         untied = rows.truth + rng.uniform(-0.5, 0.5, len(rows)) * np.where(coarse, step, _FINE_STEP)
         if around_usual:
             untied = untied - usual_level(rows)
-        leaves = _LEAVES_AROUND_USUAL if around_usual else _LEAVES
-        regressors = tuple(_regressor(quantile, leaves, iterations).fit(features, untied) for quantile in quantiles)
+        trees, rate = (round(_SHARE_AROUND_USUAL * iterations), _RATE_AROUND_USUAL) if around_usual else (iterations, _RATE)
+        regressors = tuple(_regressor(quantile, trees, rate).fit(features, untied) for quantile in quantiles)
     return LevelModel(tuple(quantiles), around_usual, regressors, classifier, levels)
 
 
@@ -119,14 +120,14 @@ def sample_of(size: int, most: int, rng: np.random.Generator) -> IntArray:
     return chosen
 
 
-def _regressor(quantile: float, leaves: int, iterations: int) -> HistGradientBoostingRegressor:
+def _regressor(quantile: float, trees: int, rate: float) -> HistGradientBoostingRegressor:
     return HistGradientBoostingRegressor(
         loss="quantile",
         quantile=quantile,
-        max_iter=iterations,
-        learning_rate=0.07,
-        max_leaf_nodes=leaves,
-        min_samples_leaf=100,
+        max_iter=trees,
+        learning_rate=rate,
+        max_leaf_nodes=_LEAVES,
+        min_samples_leaf=200,
         l2_regularization=1.0,
         max_features=0.5,
         max_bins=128,
@@ -137,7 +138,7 @@ def _regressor(quantile: float, leaves: int, iterations: int) -> HistGradientBoo
 
 def _classifier(iterations: int) -> HistGradientBoostingClassifier:
     return HistGradientBoostingClassifier(
-        max_iter=max(1, iterations // 2),
+        max_iter=max(1, round(_SHARE_OF_LEVELS * iterations)),
         learning_rate=0.08,
         max_leaf_nodes=15,
         min_samples_leaf=200,

@@ -11,7 +11,8 @@ from collections.abc import Callable
 import numpy as np
 
 from models.fill_forecast.features import OWN_LEVELS
-from models.fill_forecast.history import DAY, BoolArray, FloatArray
+from models.fill_forecast.history import BoolArray, FloatArray
+from models.fill_forecast.own_errors import LEAST_ERRORS, weeks_with_errors
 from models.fill_forecast.rows import Rows
 
 Quantiles = tuple[float, ...]
@@ -106,19 +107,9 @@ def with_own_errors(rows: Rows, point: FloatArray, quantiles: Quantiles) -> Floa
     """A point forecast with the quantiles of the container's own errors at that horizon, of all forecasts resolved before the
     cutoff's week began; the point itself where there are fewer than ten."""
     result = np.repeat(point[:, None], len(quantiles), axis=1)
-    group = rows.container * 1000 + rows.horizon_days
-    for value in np.unique(group):
-        chosen = np.flatnonzero(group == value)
-        order = chosen[np.argsort(rows.cutoff[chosen], kind="stable")]
-        errors: FloatArray = rows.truth[order] - point[order]
-        weeks: FloatArray = np.floor(rows.cutoff[order] / (7 * DAY))
-        for week in np.unique(weeks).tolist():
-            ended = np.flatnonzero(rows.target_at[order] <= week * 7 * DAY)
-            known = errors[ended]
-            known = known[~np.isnan(known)]
-            if len(known) >= 10:
-                here = order[np.flatnonzero(weeks == week)]
-                result[here] = point[here][:, None] + np.quantile(known, quantiles)[None, :]
+    for here, errors, _ in weeks_with_errors(rows, point):
+        if len(errors) >= LEAST_ERRORS:
+            result[here] += np.quantile(errors, quantiles)
     return np.clip(result, 0.0, 1.0)
 
 

@@ -14,6 +14,11 @@ from models.fill_forecast.features import STATE_NAMES, WINDOW_NAMES, state_at, w
 from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, History, IntArray, usual_interval
 from models.fill_forecast.spread import Spread, in_turn
 
+PAST_ERROR_NAMES: tuple[str, ...] = (
+    *(f"error_{level}" for level in ("10", "25", "50", "75", "90")),
+    *(f"recent_error_{level}" for level in ("10", "50", "90")),
+)
+"""Quantiles, in per cent, of what forecasts of the same container and days ahead missed before; told by `own_errors.with_past_errors`."""
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total)."""
 
@@ -24,11 +29,12 @@ def silent(stage: str, done: int, total: int) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rows:
-    """`state` [row, STATE_NAMES], `window` [row, WINDOW_NAMES], `container` an index, `cutoff` and `target_at` in seconds,
-    `truth` the level as observed at `target_at` (NaN: not read)."""
+    """`state` [row, STATE_NAMES], `window` [row, WINDOW_NAMES], `past_errors` [row, PAST_ERROR_NAMES] (NaN: not told), `container` an
+    index, `cutoff` and `target_at` in seconds, `truth` the level as observed at `target_at` (NaN: not read)."""
 
     state: FloatArray
     window: FloatArray
+    past_errors: FloatArray
     container: IntArray
     cutoff: FloatArray
     horizon_days: IntArray
@@ -53,7 +59,7 @@ class Rows:
         return self.window[:, columns]
 
     def features(self) -> FloatArray:
-        return np.concatenate([self.state, self.window], axis=1)
+        return np.concatenate([self.state, self.window, self.past_errors], axis=1)
 
     def resolved_by(self, moment: float) -> BoolArray:
         """Rows whose truth was read by `moment`."""
@@ -129,6 +135,7 @@ def _rows_of(piece: _Piece) -> Rows | None:
             Rows(
                 state=np.tile(state.values, (len(horizons), 1)),
                 window=windows_of(state, horizons, soon).values,
+                past_errors=np.full((len(horizons), len(PAST_ERROR_NAMES)), np.nan),
                 container=np.full(len(horizons), index),
                 cutoff=np.full(len(horizons), cutoff),
                 horizon_days=np.arange(1, len(horizons) + 1),

@@ -19,10 +19,11 @@ from models.fill_forecast.features import state_at, windows_of
 from models.fill_forecast.fit_served import fit_served
 from models.fill_forecast.forecaster import QUANTILES
 from models.fill_forecast.history import DAY, HOUR, History
+from models.fill_forecast.inflow_cases import SERVED_COLUMNS
 from models.fill_forecast.inflow_model import predict_inflow
 from models.fill_forecast.level_model import LARGEST_FIT, LevelModel, fit_level_model
 from models.fill_forecast.members import median_rate
-from models.fill_forecast.rows import Rows, build_rows, without_truth
+from models.fill_forecast.rows import PAST_ERROR_NAMES, Rows, build_rows, without_truth
 from models.fill_forecast.served_inflow import ServedInflow
 from tests.benchmarks.real_like_containers import real_like
 
@@ -97,7 +98,8 @@ def test_a_city_from_stored_features() -> None:
 
 
 def test_a_city_from_stored_features_by_the_served_model() -> None:
-    features = repeated(CONTAINERS * DAYS).features()
+    drawn = repeated(CONTAINERS * DAYS)
+    features = np.concatenate([drawn.state, drawn.window], axis=1)[:, SERVED_COLUMNS]
     regressors = served().regressors
     assert len(regressors) == len(QUANTILES)
     seconds = seconds_of(lambda: predict_inflow(regressors, features), 3)
@@ -125,7 +127,8 @@ def test_one_container_after_a_new_reading() -> None:
         window = windows_of(state, horizons, np.empty(0)).values
         many, unknown = np.zeros(DAYS, dtype=np.int64), np.full(DAYS, np.nan)
         at = np.full(DAYS, cutoff)
-        row = Rows(np.tile(state.values, (DAYS, 1)), window, many, at, many, at + horizons * HOUR, unknown)
+        errors = np.full((DAYS, len(PAST_ERROR_NAMES)), np.nan)
+        row = Rows(np.tile(state.values, (DAYS, 1)), window, errors, many, at, many, at + horizons * HOUR, unknown)
         assert model().predict(row).shape == (DAYS, len(QUANTILES))
 
     model()
