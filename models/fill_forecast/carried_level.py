@@ -6,11 +6,10 @@ from __future__ import annotations
 import numpy as np
 
 from models.fill_forecast.fillings import FillingRates
-from models.fill_forecast.history import DAY, HOUR, usual_interval
+from models.fill_forecast.history import DAY, is_sparse
 from models.fill_forecast.inflow import InflowCurve
 
 _LEAST_READINGS = 3
-_SPARSE = 8 * HOUR
 
 
 def carried_over_days(curve: InflowCurve, cutoff: float, days: int) -> float:
@@ -26,7 +25,7 @@ def carried_over_a_day(curve: InflowCurve, cutoff: float, fillings: FillingRates
     """The median of the last day's readings, carried forward by what fillings bring at those hours of the day; the robust level where there
     are fewer than three, or readings are hours apart."""
     first = _first_of(curve, cutoff - DAY)
-    if len(curve.times) - first < _LEAST_READINGS or usual_interval(curve.times) > _SPARSE:
+    if len(curve.times) - first < _LEAST_READINGS or is_sparse(curve.times):
         return curve.level_at_end()
     usual = curve.usual.inflow(curve.times[first:], np.full(len(curve.times) - first, cutoff))
     if not np.isnan(fillings.middle) and curve.usual.per_day > 0:

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.fill_forecast.emptyings import Emptyings
-from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, IntArray, usual_interval
+from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, IntArray, is_sparse
 from models.fill_forecast.suspects import FULL, jitter, ordinary_jump
 
-_SPARSE = 8 * HOUR
 _LEAST_STILL_RISE = 0.12
 _LEAST_JUMP = 0.25
 _NOT_EMPTY = 0.12
@@ -73,7 +72,7 @@ def _still(times: FloatArray, levels: FloatArray, rate_per_day: float) -> Doubt 
     moved = np.flatnonzero(np.abs(np.diff(levels)) > 1e-3)
     first = int(moved[-1]) + 1 if len(moved) else 0
     still, before = float(times[-1] - times[first]), float(times[first] - times[0])
-    if not first or len(levels) - first < 4 or still < DAY or levels[-1] >= FULL or usual_interval(times) > _SPARSE:
+    if not first or len(levels) - first < 4 or still < DAY or levels[-1] >= FULL or is_sparse(times):
         return None
     # The rate without the stretch in question, which held it down.
     missing = rate_per_day * (before + still) / before * still / DAY
@@ -97,7 +96,7 @@ def _jumped(times: FloatArray, levels: FloatArray, begin: int, swaps: IntArray) 
     jump = float(rises[at])
     if jump < _LEAST_JUMP or levels[begin + at] < _NOT_EMPTY:
         return None
-    if jump < ordinary_jump(levels) or usual_interval(times) > _SPARSE:
+    if jump < ordinary_jump(levels) or is_sparse(times):
         return None
     told = f"the level jumped by {100 * jump:.0f} points at once: a heap, a covered sensor or a large load"
     return Doubt(told, min(_MOST_SD, jump / 2))

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.domain.forecast import Emptying
-from models.fill_forecast.history import HOUR, BoolArray, FloatArray, IntArray, moment, usual_interval
+from models.fill_forecast.history import HOUR, BoolArray, FloatArray, IntArray, is_sparse, moment, usual_interval
 from models.fill_forecast.suspects import jitter
 
 _SMALLEST_DROP = 0.07
 _RELATIVE_DROP = 0.4
-_SPARSE = 8 * HOUR
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,7 +41,7 @@ def detect_emptyings(times: FloatArray, levels: FloatArray, reported: FloatArray
     """
     if len(levels) < 2:
         return _gather(np.empty(0, dtype=np.int64), levels, 1)
-    sparse = usual_interval(times) > _SPARSE
+    sparse = is_sparse(times)
     width = 1 if sparse else 3
     before, after = _medians(levels, width)
     drop = before - after

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.fill_forecast.history import DAY, HOUR, usual_interval
+from models.fill_forecast.history import DAY, HOUR, SPARSE, usual_interval
 from models.fill_forecast.inflow import InflowCurve
 
 GOOD, DOUBTFUL, STALE = "good", "doubtful", "stale"
@@ -16,7 +16,7 @@ def data_grade(curve: InflowCurve, cutoff: float) -> str:
     interval = usual_interval(curve.times)
     if cutoff - curve.times[-1] > max(DAY, 3 * interval):
         return STALE
-    jumps = len(curve.levels) > 1 and interval <= 8 * HOUR and curve.levels[-1] - curve.levels[-2] > 0.3
+    jumps = len(curve.levels) > 1 and interval <= SPARSE and curve.levels[-1] - curve.levels[-2] > 0.3
     young = curve.times[-1] - curve.times[0] < 7 * DAY
     return DOUBTFUL if curve.doubts or curve.level_sd > _SURE_SD or jumps or young else GOOD
 

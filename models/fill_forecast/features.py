@@ -6,7 +6,7 @@ container that was never seen is a case like the others.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 
@@ -25,6 +25,8 @@ OWN_LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 _LAGS = 15
 _GRID_DAYS = 112
 
+FILLING_NAMES = ("filling_rate_middle", "filling_rate_mean", "filling_days", "filling_rate_now", "filling_days_now")
+"""The fields of `FillingRates`, in their order."""
 STATE_NAMES: tuple[str, ...] = (
     "level_last",
     "level_robust",
@@ -36,11 +38,7 @@ STATE_NAMES: tuple[str, ...] = (
     "since_emptying_hours",
     "inflow_since_emptying",
     *(f"rate_{days}d" for days in (1, 3, 7, 14, 28, 90)),
-    "filling_rate_middle",
-    "filling_rate_mean",
-    "filling_days",
-    "filling_rate_now",
-    "filling_days_now",
+    *FILLING_NAMES,
     "daily_inflow_spread",
     "level_before_emptying",
     "residual",
@@ -143,23 +141,23 @@ def state_at(history: History, cutoff: float, known_at: float) -> State | None:
         [
             *_level_values(seen, curve, cutoff, fillings),
             *rates.values(),
-            *(fillings.middle, fillings.mean, fillings.days, fillings.now, fillings.days_now),
+            *astuple(fillings),
             *_usage_values(seen, curve, cutoff, daily, step),
         ]
     )
     return State(
-        cutoff,
-        values,
-        curve,
-        curve.level_at_end(),
-        float(curve.times[-1]),
-        hours,
-        cumulative,
-        daily,
-        rates,
-        fillings,
-        step,
-        seen.holidays,
+        cutoff=cutoff,
+        values=values,
+        curve=curve,
+        level=curve.level_at_end(),
+        observed_at=float(curve.times[-1]),
+        hours=hours,
+        cumulative=cumulative,
+        daily_levels=daily,
+        rates=rates,
+        fillings=fillings,
+        step=step,
+        holidays=seen.holidays,
     )
 
 

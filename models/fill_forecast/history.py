@@ -152,6 +152,15 @@ def moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+SPARSE = 8 * HOUR
+"""Further apart than this, neighbouring readings tell no shape of a day, and a rise and fall between them is ordinary life."""
+
+
+def is_sparse(times: FloatArray) -> bool:
+    """Whether a container is read less than three times a day."""
+    return usual_interval(times) > SPARSE
+
+
 def usual_interval(times: FloatArray) -> float:
     """The median seconds between the last 200 readings; one day where there are fewer than two."""
     return float(np.median(np.diff(times[-201:]))) if len(times) > 1 else DAY

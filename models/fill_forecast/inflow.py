@@ -13,7 +13,7 @@ import numpy as np
 from models.fill_forecast.doubts import level_doubts
 from models.fill_forecast.emptyings import Emptyings, detect_emptyings
 from models.fill_forecast.fusion import Fusion, fused
-from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, History, usual_interval
+from models.fill_forecast.history import DAY, HOUR, SPARSE, BoolArray, FloatArray, History, is_sparse, usual_interval
 from models.fill_forecast.suspects import FULL, suspect_readings
 from models.fill_forecast.swaps import swap_steps, without_offsets
 
@@ -53,7 +53,7 @@ class InflowCurve:
             return float(self.levels[-1])
         first = int(self.emptyings.first_after[-1]) if len(self.emptyings) else 0
         last = slice(max(first, len(self.levels) - 3), None)
-        if len(self.levels[last]) < 3 or usual_interval(self.times) > 8 * HOUR:
+        if len(self.levels[last]) < 3 or is_sparse(self.times):
             return min(1.0, float(self.levels[-1]) + self.level_shift)
         middle = len(self.levels) - 3 + int(np.argsort(self.levels[last], kind="stable")[1])
         since = float(self.usual.inflow(self.times[middle:][:1], self.times[-1:])[0])
@@ -178,11 +178,11 @@ def _usual_day(times: FloatArray, increments: FloatArray, open_: BoolArray, cens
     total = float(seconds[chosen].sum())
     mean = max(0.0, float(increments[chosen].sum()) / total * HOUR) if total > 0 else 0.0
     steady = UsualDay(mean * np.arange(25.0))
-    if total < _LEAST_DAYS_BY_HOUR * DAY or usual_interval(times) > 8 * HOUR or mean <= 0:
+    if total < _LEAST_DAYS_BY_HOUR * DAY or is_sparse(times) or mean <= 0:
         return steady
     grid = np.arange(np.ceil(times[0] / HOUR), np.floor(times[-1] / HOUR)) + 0.5
     at = np.clip(np.searchsorted(times, grid * HOUR) - 1, 0, len(increments) - 1)
-    known = chosen[at] & (seconds[at] <= 8 * HOUR)
+    known = chosen[at] & (seconds[at] <= SPARSE)
     of_day = grid[known].astype(np.int64) % 24
     counts = np.bincount(of_day, minlength=24)
     sums = np.bincount(of_day, (increments / seconds)[at[known]] * HOUR, 24)

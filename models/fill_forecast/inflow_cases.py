@@ -12,22 +12,13 @@ from datetime import timedelta
 
 import numpy as np
 
-from models.fill_forecast.features import STATE_NAMES, WINDOW_NAMES, State, state_at, windows_of
+from models.fill_forecast.features import FILLING_NAMES, STATE_NAMES, WINDOW_NAMES, State, state_at, windows_of
 from models.fill_forecast.forecaster import FittedForecaster
 from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, History, IntArray, usual_interval
 from models.fill_forecast.inflow import InflowCurve, inflow_curve
 from models.fill_forecast.overlay import uncut_levels
 
-_NOT_SERVED = (
-    "level_carried_1d",
-    "filling_rate_middle",
-    "filling_rate_mean",
-    "filling_days",
-    "filling_rate_now",
-    "filling_days_now",
-    "by_filling_rate",
-    "steady_level",
-)
+_NOT_SERVED = ("level_carried_1d", *FILLING_NAMES, "by_filling_rate", "steady_level")
 """What a backtest's models see beside: the served one was no better by it, and worse on containers that are new."""
 _ALL_NAMES = (*STATE_NAMES, *WINDOW_NAMES)
 FEATURES: tuple[str, ...] = tuple(name for name in _ALL_NAMES if name not in _NOT_SERVED)

@@ -8,13 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from models.fill_forecast.history import DAY, FloatArray, IntArray
-from models.fill_forecast.rows import PAST_ERROR_NAMES, Rows
+from models.fill_forecast.rows import ERROR_LEVELS, PAST_ERROR_NAMES, RECENT_ERROR_LEVELS, Rows
 
 LEAST_ERRORS = 10
 """Fewer past errors tell nothing."""
 _WEEK = 7 * DAY
 _LATELY = 6 * _WEEK
-_EVER_LEVELS, _LATELY_LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9), (0.1, 0.5, 0.9)
 
 
 def weeks_with_errors(rows: Rows, point: FloatArray) -> Iterator[tuple[IntArray, FloatArray, FloatArray]]:
@@ -36,11 +35,11 @@ def with_past_errors(rows: Rows, point: FloatArray) -> Rows:
     """The same rows, told quantiles of the errors that `point` [row] had: of all before, and of the last six weeks; NaN where there are fewer
     than ten. What a container's sensor and usage leave open differs from container to container, and nothing shows it as its own past errors do."""
     told = np.full((len(rows), len(PAST_ERROR_NAMES)), np.nan)
-    ever = len(_EVER_LEVELS)
+    ever = len(ERROR_LEVELS)
     for here, errors, ago in weeks_with_errors(rows, point):
         lately = errors[ago < _LATELY]
         if len(errors) >= LEAST_ERRORS:
-            told[here, :ever] = np.quantile(errors, _EVER_LEVELS)
+            told[here, :ever] = np.quantile(errors, ERROR_LEVELS)
         if len(lately) >= LEAST_ERRORS:
-            told[here, ever:] = np.quantile(lately, _LATELY_LEVELS)
+            told[here, ever:] = np.quantile(lately, RECENT_ERROR_LEVELS)
     return replace(rows, past_errors=told)

@@ -14,11 +14,12 @@ from models.fill_forecast.features import STATE_NAMES, WINDOW_NAMES, state_at, w
 from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, History, IntArray, usual_interval
 from models.fill_forecast.spread import Spread, in_turn
 
+ERROR_LEVELS, RECENT_ERROR_LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9), (0.1, 0.5, 0.9)
 PAST_ERROR_NAMES: tuple[str, ...] = (
-    *(f"error_{level}" for level in ("10", "25", "50", "75", "90")),
-    *(f"recent_error_{level}" for level in ("10", "50", "90")),
+    *(f"error_{level}" for level in ERROR_LEVELS),
+    *(f"recent_error_{level}" for level in RECENT_ERROR_LEVELS),
 )
-"""Quantiles, in per cent, of what forecasts of the same container and days ahead missed before; told by `own_errors.with_past_errors`."""
+"""Quantiles of what forecasts of the same container and days ahead missed before; told by `own_errors.with_past_errors`."""
 Progress = Callable[[str, int, int], None]
 """Called with (stage, done, total)."""
 

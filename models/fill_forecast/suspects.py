@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, usual_interval
+from models.fill_forecast.history import DAY, BoolArray, FloatArray, is_sparse
 
 FULL = 0.98
 """From this level on a reading says "at least this full": censored."""
@@ -19,8 +19,6 @@ FULL = 0.98
 _LONGEST_PLATEAU = 10 * DAY
 _LEAST_RAISE = 0.2
 _NOT_EMPTY = 0.12
-_SPARSE = 8 * HOUR
-"""Above this interval a rise and fall between single readings is ordinary life and nothing can be called a spike."""
 
 
 def jitter(levels: FloatArray) -> float:
@@ -35,7 +33,7 @@ def suspect_readings(times: FloatArray, levels: FloatArray) -> BoolArray:
     """True where a reading should not be trusted. Needs the readings after a spike to know it: the newest is never suspect
     by itself."""
     suspect = np.zeros(len(levels), dtype=bool)
-    if len(levels) < 4 or usual_interval(times) > _SPARSE:
+    if len(levels) < 4 or is_sparse(times):
         return suspect
     height = max(0.12, 5 * jitter(levels))
     for run in (1, 2):

@@ -34,8 +34,7 @@ REFIT_ROWS = 500_000
 
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
-    if os.environ.get("OMP_NUM_THREADS") != "1":
-        pytest.skip("figures are of one thread: set OMP_NUM_THREADS=1 before the start")
+    assert os.environ.get("OMP_NUM_THREADS") == "1", "figures are of one thread: set OMP_NUM_THREADS=1 before the start"
 
 
 @cache
