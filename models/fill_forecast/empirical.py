@@ -57,6 +57,8 @@ class EmpiricalInflow:
             if len(seen.times) < 2 or seen.times[-1] - seen.times[0] < _FIRST_WEEK_DAYS * DAY:
                 continue
             hours, values = hourly(inflow_curve(seen), days=WINDOW_DAYS, end=cutoff)
+            if not len(hours):  # silent for longer than what is looked at
+                continue
             starts: IntArray = np.unique(np.linspace(0, len(hours) - 1, _POOL_STARTS).astype(np.int64))
             windows = _windows(values, starts, np.array(HORIZON_HOURS))
             pools.setdefault(history.fraction, []).append(windows)

@@ -13,6 +13,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from models.fill_forecast.history import FloatArray
 from models.fill_forecast.inflow_cases import FEATURES, Cases
+from models.fill_forecast.trees import binnable
 
 ITERATIONS = 100
 _LEAST_CASES = 500
@@ -31,8 +32,7 @@ def fit_inflow_model(cases: Cases, quantiles: Sequence[float], *, seed: int, ite
     rng = np.random.default_rng(seed)
     if len(cases) > _LARGEST_FIT:
         cases = cases.of(np.sort(rng.choice(len(cases), _LARGEST_FIT, replace=False)))
-    features = cases.features.copy()
-    features[:, np.isnan(features).all(axis=0)] = 0.0  # what nobody has cannot be binned
+    features = binnable(cases.features)
     step = np.maximum(np.nan_to_num(cases.named("level_steps")), _FINE_STEP)
     untied = cases.truth + rng.uniform(-0.5, 0.5, len(cases)) * step
     usual, unit = _usual(features)

@@ -14,6 +14,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 
 from models.fill_forecast.history import FloatArray, IntArray
 from models.fill_forecast.rows import Rows
+from models.fill_forecast.trees import binnable
 
 ITERATIONS = 120
 """Trees of each quantile's model of the level; that around the usual has fewer, which learn more slowly."""
@@ -95,20 +96,20 @@ def fit_level_model(
     rng = np.random.default_rng(seed)
     rows = rows.of(sample_of(len(rows), most_rows, rng))
     features = rows.features()
-    features[:, np.isnan(features).all(axis=0)] = 0.0  # what nobody has cannot be binned
     step = rows.named("level_steps")
     coarse = step >= _COARSE
     levels = np.unique(rows.truth[coarse])
     classifier = None
     if coarse.sum() >= _LEAST_FIT and 2 <= len(levels) <= _MOST_LEVELS:
-        classifier = _classifier(iterations).fit(features[coarse], np.searchsorted(levels, rows.truth[coarse]))
+        classifier = _classifier(iterations).fit(binnable(features[coarse]), np.searchsorted(levels, rows.truth[coarse]))
     regressors: tuple[HistGradientBoostingRegressor, ...] = ()
     if classifier is None or (~coarse).sum() >= _LEAST_FIT:
         untied = rows.truth + rng.uniform(-0.5, 0.5, len(rows)) * np.where(coarse, step, _FINE_STEP)
         if around_usual:
             untied = untied - usual_level(rows)
         trees, rate = (round(_SHARE_AROUND_USUAL * iterations), _RATE_AROUND_USUAL) if around_usual else (iterations, _RATE)
-        regressors = tuple(_regressor(quantile, trees, rate).fit(features, untied) for quantile in quantiles)
+        fitted_on = binnable(features)
+        regressors = tuple(_regressor(quantile, trees, rate).fit(fitted_on, untied) for quantile in quantiles)
     return LevelModel(tuple(quantiles), around_usual, regressors, classifier, levels)
 
 

@@ -116,3 +116,23 @@ def test_a_silent_container_is_stale_and_its_forecast_wider(forecaster: Forecast
         return float(inflow[-2, horizon] - inflow[1, horizon])
 
     assert width(stale, 4) > 1.2 * width(fresh, 4)
+
+
+def test_a_container_silent_for_months_stops_nobody_from_learning(forecaster: Forecaster) -> None:
+    """Longer than windows are gathered from: it is passed over in the fit, and forecast as stale."""
+    cutoff = START + 120 * DAY
+    known = sawtooth(2, days=120, per_day=0.1, interval_hours=6.0, container_id="c-known").history
+    long = sawtooth(1, days=120, per_day=0.1, interval_hours=6.0, container_id="c-silent").history
+    kept = long.times <= cutoff - 90 * DAY
+    silent = History("c-silent", "glass", long.times[kept], long.levels[kept])
+    both = forecaster.fit([silent, known], cutoff=cutoff, known_at=cutoff)
+    alone = forecaster.fit([known], cutoff=cutoff, known_at=cutoff)
+    made = both.forecast(silent, cutoff=cutoff, known_at=cutoff)
+    assert made is not None
+    assert made.data_grade == "stale"
+    assert np.isfinite(np.array(made.inflow_quantiles)).all()
+    newest = History("c-new", "glass", known.times[-8:], known.levels[-8:])
+    learnt, expected = (model.forecast(newest, cutoff=cutoff, known_at=cutoff) for model in (both, alone))
+    assert learnt is not None
+    assert expected is not None
+    assert learnt.inflow_quantiles == expected.inflow_quantiles, "what a new container is given comes from who is read"
