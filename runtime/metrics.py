@@ -69,6 +69,9 @@ FORECASTS_BY_MODEL = Counter(
     "Forecasts made, by what made them: the full model, one that lacks a member, a stale one, or the fallback.",
     ["model_grade"],
 )
+FORECASTS_FAILED = Counter(
+    "stadspuls_forecasts_failed_total", "Containers that could not be forecast: they keep their forecast of before."
+)
 FORECAST_MODEL_REFUSED = Counter(
     "stadspuls_forecast_model_refused_total", "Models that could not be loaded, by reason.", ["reason"]
 )

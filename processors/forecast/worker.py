@@ -8,18 +8,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import asyncpg
 
-from models.domain.forecast import Emptying, InflowForecast
+from models.domain.forecast import InflowForecast
 from models.fill_forecast.empirical import EmpiricalInflow
-from models.fill_forecast.emptyings import as_domain
 from models.fill_forecast.forecaster import FittedForecaster
 from models.fill_forecast.history import History
-from models.fill_forecast.inflow import inflow_curve
 from models.fill_forecast.public_holidays import NOWHERE
+from processors.forecast.computing import Computed, compute
 from processors.forecast.serving import ServingModel
 from runtime import metrics
 from storage.fill_histories import fill_histories
@@ -33,14 +31,6 @@ _FIT_HOLDS = timedelta(hours=6)
 
 _FIT_SAMPLE = 400
 """The distribution of a fraction is learnt from this many containers at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Computed:
-    """One container's forecast with the emptyings that it rests on, found since `history_since`."""
-
-    forecast: InflowForecast
-    emptyings: list[Emptying]
 
 
 class ForecastWorker:
@@ -107,7 +97,7 @@ class ForecastWorker:
 
     async def _computed(self, container_ids: Sequence[str], cutoff: datetime, known_at: datetime) -> list[Computed]:
         histories = await self._read(container_ids, cutoff)
-        return await asyncio.to_thread(_compute, self._serving, self._fitted, histories, cutoff, known_at)
+        return await asyncio.to_thread(compute, self._serving, self._fitted, histories, cutoff, known_at)
 
     async def _read(self, container_ids: Sequence[str], now: datetime) -> list[History]:
         async with self._pool.acquire() as connection:
@@ -119,18 +109,6 @@ class ForecastWorker:
             await keep_forecasts(connection, [item.forecast for item in computed if item.forecast.container_id in keep])
             for item in computed:
                 await replace_emptyings(connection, item.forecast.container_id, now - self._history, item.emptyings)
-
-
-def _compute(
-    serving: ServingModel, own_past: FittedForecaster | None, histories: Sequence[History], cutoff: datetime, known_at: datetime
-) -> list[Computed]:
-    computed = []
-    made = serving.forecast(own_past, histories, cutoff=cutoff, known_at=known_at)
-    for history, forecast in zip(histories, made, strict=True):
-        if forecast is not None:
-            curve = inflow_curve(history)
-            computed.append(Computed(forecast, as_domain(history.container_id, curve.times, curve.emptyings)))
-    return computed
 
 
 def _chunks(container_ids: Sequence[str]) -> Iterator[Sequence[str]]:
