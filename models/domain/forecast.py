@@ -32,6 +32,11 @@ class ForecastEvidence(DomainType):
     level_is_read: bool = True
     holidays: tuple[date, ...] = ()
 
+    @property
+    def emptied_unread(self) -> bool:
+        """Whether a truck reported to have emptied it after it was last read."""
+        return self.emptied_at is not None and self.emptied_at > self.last_good_at
+
 
 class Uncalibrated(DomainType):
     """What a forecaster had said before its spread was set right by how its forecasts of the last weeks turned out; shapes as in

@@ -99,27 +99,27 @@ class FittedEmpiricalInflow:
         if not len(seen.times):
             return None
         curve = inflow_curve(seen)
-        start = float(curve.times[-1])
+        start = curve.known_from()
         gap_hours = (cutoff - start) / HOUR
-        # One curve from the last reading on; what fell into the time since then is in the level at the cutoff (median) and
+        # One curve from the last reading (or a reported emptying) on; what fell into the time since then is in the level at the cutoff (median) and
         # in the width of every horizon.
         spans = np.concatenate([[gap_hours], gap_hours + np.array(horizon_hours, dtype=float)])
-        days = (start - float(seen.times[0])) / DAY
+        days = float(curve.times[-1] - seen.times[0]) / DAY
         inflow = self._inflow(curve, history.fraction, days, start, spans, quantiles, cutoff, history.holidays)
         unseen = float(np.interp(0.5, quantiles, inflow[:, 0]))
         grade = data_grade(curve, cutoff)
         by_deposits_alone = curve.fusion is not None and not curve.fusion.level_is_read
-        error = None if by_deposits_alone else self.level_errors.get(history.fraction)
+        error = None if by_deposits_alone or curve.emptied_unread is not None else self.level_errors.get(history.fraction)
         made = InflowForecast(
             container_id=history.container_id,
             forecaster=EmpiricalInflow.name,
             forecaster_version=VERSION,
             cutoff=moment(cutoff),
             known_at=moment(known_at),
-            level_at_cutoff=min(1.0, curve.level_at_end() + unseen),
+            level_at_cutoff=min(1.0, curve.level_known() + unseen),
             level_sd=curve.level_sd,
             errors_shared=by_deposits_alone,
-            level_observed_at=moment(start),
+            level_observed_at=moment(float(curve.times[-1])),
             quantiles=quantiles,
             horizon_hours=horizon_hours,
             inflow_quantiles=tuple(tuple(row) for row in in_order(inflow[:, 1:] - unseen).tolist()),

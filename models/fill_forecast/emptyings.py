@@ -56,6 +56,17 @@ def detect_emptyings(times: FloatArray, levels: FloatArray, reported: FloatArray
     return _gather(found, levels, width)
 
 
+def reported_unread(times: FloatArray, emptyings: Emptyings, reported: FloatArray) -> float | None:
+    """When a truck reported the newest emptying, where nothing has been read since; None where readings have shown it. `emptyings` are those of
+    the readings at `times`; a fall shortly before the report is the report itself."""
+    unread = reported[reported > times[-1]] if len(times) else reported[:0]
+    if not len(unread):
+        return None
+    newest = float(unread[-1])
+    seen = len(emptyings) > 0 and newest - float(times[emptyings.first_after[-1]]) <= _reach(times)
+    return None if seen else newest
+
+
 def as_domain(container_id: str, times: FloatArray, emptyings: Emptyings) -> list[Emptying]:
     """The same as domain values for storage."""
     return [
@@ -104,13 +115,17 @@ def _joined(found: IntArray, times: FloatArray, reported: FloatArray) -> IntArra
     slots = np.unique(slots[(slots >= 0) & (slots < len(times) - 1)])
     if not len(slots) or not len(found):
         return np.union1d(slots, found).astype(np.int64)
-    reach = 6 * HOUR + usual_interval(times)
     place = np.searchsorted(slots, found)
     left, right = slots[np.maximum(place - 1, 0)], slots[np.minimum(place, len(slots) - 1)]
     nearest = np.where(np.abs(found - left) <= np.abs(right - found), left, right)
-    matched = np.abs(times[nearest] - times[found]) <= reach
+    matched = np.abs(times[nearest] - times[found]) <= _reach(times)
     unseen = np.setdiff1d(slots, nearest[matched])
     return np.union1d(unseen, found).astype(np.int64)
+
+
+def _reach(times: FloatArray) -> float:
+    """How far, in seconds, a report and the fall that it is of may lie apart."""
+    return 6 * HOUR + usual_interval(times)
 
 
 def _gather(steps: IntArray, levels: FloatArray, width: int) -> Emptyings:

@@ -43,7 +43,7 @@ def evidence_of(seen: History, cutoff: float) -> ForecastEvidence:
         rate_now_per_day=_rate(curve, recent, usual),
         rate_usual_per_day=usual,
         weekday_rates=tuple(_weekday_rates(hours, values, cutoff, usual, seen.holidays).tolist()),
-        emptied_at=moment(float(curve.times[curve.emptyings.first_after[-1]])) if len(curve.emptyings) else None,
+        emptied_at=_emptied_at(curve),
         suspect_share=float(curve.suspects[lately].mean()) if bool(lately.any()) else 0.0,
         days_of_data=float((curve.times[-1] - seen.times[0]) / DAY),
         members={},
@@ -51,6 +51,12 @@ def evidence_of(seen: History, cutoff: float) -> ForecastEvidence:
         holidays=_coming(seen.holidays, cutoff),
         **_deposits(seen),
     )
+
+
+def _emptied_at(curve: InflowCurve) -> datetime | None:
+    if curve.emptied_unread is not None:
+        return moment(curve.emptied_unread)
+    return moment(float(curve.times[curve.emptyings.first_after[-1]])) if len(curve.emptyings) else None
 
 
 def _coming(holidays: IntArray, cutoff: float) -> tuple[date, ...]:
@@ -122,7 +128,10 @@ def _level(found: ForecastEvidence, cutoff: datetime) -> str:
         counted = f"from {found.deposits_since_emptying} deposits {since} at about {found.litres_per_deposit:.0f} l"
     if not found.level_is_read:
         return f"Level {100 * found.last_good_level:.0f} % {counted}, the last counted {ago}"
-    return f"Last good reading {100 * found.last_good_level:.0f} % {ago}" + (f", {counted}" if counted else "")
+    told = f"Last good reading {100 * found.last_good_level:.0f} % {ago}" + (f", {counted}" if counted else "")
+    if found.emptied_at is not None and found.emptied_unread:
+        told += f"; emptied {_ago((cutoff - found.emptied_at).total_seconds())} as a truck reported, and not read since"
+    return told
 
 
 def _rates(found: ForecastEvidence) -> str:

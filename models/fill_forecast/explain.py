@@ -35,14 +35,18 @@ def basis_sentence(curve: InflowCurve, cutoff: float, grade: str, days: float, *
     if first_week:
         return f"{level}; only {_span(days * DAY)} of readings, so this is what containers of its fraction usually get."
     rate = f"{100 * curve.rate_per_day:.1f} points a day over {_span(days * DAY)}"
-    emptyings = "no emptying seen" if not len(curve.emptyings) else f"last emptied {_ago(_since_emptying(curve, cutoff))}"
+    emptyings = _emptied(curve, cutoff)
     named = doubts_at(curve, cutoff)
     doubts = f"; {', '.join(named)}, so the forecast widens" if named else ""
     return f"{level}, {rate}, {emptyings}{doubts}."
 
 
-def _since_emptying(curve: InflowCurve, cutoff: float) -> float:
-    return cutoff - float(curve.times[curve.emptyings.first_after[-1]])
+def _emptied(curve: InflowCurve, cutoff: float) -> str:
+    if curve.emptied_unread is not None:
+        return f"emptied {_ago(cutoff - curve.emptied_unread)} as a truck reported, and not read since"
+    if not len(curve.emptyings):
+        return "no emptying seen"
+    return f"last emptied {_ago(cutoff - float(curve.times[curve.emptyings.first_after[-1]]))}"
 
 
 def _ago(seconds: float) -> str:

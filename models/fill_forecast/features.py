@@ -164,26 +164,26 @@ def state_at(history: History, cutoff: float, known_at: float) -> State | None:
 def windows_of(state: State, horizon_hours: FloatArray, collections: FloatArray, weekday_shift: float = 0.0) -> Windows:
     """Features of targets `horizon_hours` after the cutoff, given the collections planned after it (absolute seconds, rising).
 
-    A window runs from the last collection before the target, or from the cutoff, to the target. `weekday_shift`: seconds that local
+    A window runs from the last collection before the target, or from the cutoff (from the emptying, where a truck has reported one since the
+    last reading), to the target. `weekday_shift`: seconds that local
     time is ahead of UTC.
     """
     targets = state.cutoff + horizon_hours * HOUR
     planned = collections[collections > state.cutoff]
     count = np.searchsorted(planned, targets, side="right")
-    begins = (
-        np.where(count > 0, planned[np.maximum(count - 1, 0)], state.cutoff)
-        if len(planned)
-        else np.full(len(targets), state.cutoff)
-    )
+    unread = state.curve.emptied_unread
+    since = state.cutoff if unread is None else unread
+    begins = np.where(count > 0, planned[np.maximum(count - 1, 0)], since) if len(planned) else np.full(len(targets), since)
     length = (targets - begins) / HOUR
-    base = np.where(count > 0, state.curve.residual, state.level)
+    emptied = (count > 0) | (unread is not None)
+    base = np.where(emptied, state.curve.residual, state.level)
     until_next, share = _next_collection(state, planned, count, targets)
     profile = _profile_inflow(state, begins + weekday_shift, targets + weekday_shift)
     own = _own_windows(state, begins, length)
     by_median_rate = _median_daily_inflow(state) * length / 24
     by_filling = by_median_rate if np.isnan(state.fillings.middle) else max(0.0, state.fillings.middle) * length / 24
     day_level = float(state.values[STATE_NAMES.index("level_carried_1d")])
-    steady = np.where(count > 0, base, 0.5 * (base + day_level)) + 0.5 * (by_median_rate + by_filling)
+    steady = np.where(emptied, base, 0.5 * (base + day_level)) + 0.5 * (by_median_rate + by_filling)
     local = np.array([state.cutoff, *targets]) + weekday_shift
     weekday = np.where(is_holiday(np.floor(local / DAY).astype(np.int64), state.holidays), 6, np.floor(local / DAY + 3) % 7)
     season = 2 * np.pi * (targets / DAY % 365.25) / 365.25
@@ -321,7 +321,7 @@ def _next_collection(state: State, planned: FloatArray, count: IntArray, targets
     """(hours from each target to the next collection that is told, how much of the time from the level at hand to that collection has
     gone by at the target); NaN where none is told. Who collects when a container is full says with the plan how fast it fills."""
     following = np.append(planned, np.nan)[count]
-    begins = np.concatenate([[state.observed_at], planned])[count]
+    begins = np.concatenate([[state.curve.known_from()], planned])[count]
     share: FloatArray = (targets - begins) / np.maximum(following - begins, HOUR)
     return (following - targets) / HOUR, share
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.fill_forecast.doubts import level_doubts
-from models.fill_forecast.emptyings import Emptyings, detect_emptyings
+from models.fill_forecast.emptyings import Emptyings, detect_emptyings, reported_unread
 from models.fill_forecast.fusion import Fusion, fused
 from models.fill_forecast.history import DAY, HOUR, SPARSE, BoolArray, FloatArray, History, is_sparse, usual_interval
 from models.fill_forecast.suspects import FULL, suspect_readings
@@ -29,7 +29,8 @@ class InflowCurve:
     `cumulative` may fall a little from reading to reading (jitter is kept: it is part of what is uncertain). `censored[i]` says
     that the interval up to reading i+1 touched full. `residual` is the level that emptyings usually leave, `usual` what comes in by the
     hours of an average day. `level_sd` is how sure the last level is beyond a sensor's ordinary jitter, `doubts` say why. `fusion` is there
-    where deposits had a say.
+    where deposits had a say. `emptied_unread` is when a truck reported to have emptied it, if no reading has shown that yet; doubts about the
+    level end there.
     """
 
     times: FloatArray
@@ -45,6 +46,15 @@ class InflowCurve:
     level_shift: float = 0.0
     doubts: tuple[str, ...] = ()
     fusion: Fusion | None = None
+    emptied_unread: float | None = None
+
+    def known_from(self) -> float:
+        """The moment of `level_known`: of the newest trusted reading, or of a later emptying that a truck reported."""
+        return float(self.times[-1]) if self.emptied_unread is None else self.emptied_unread
+
+    def level_known(self) -> float:
+        """The newest level that is known: `level_at_end` or, where a truck has emptied it since, what emptyings leave."""
+        return self.level_at_end() if self.emptied_unread is None else self.residual
 
     def level_at_end(self) -> float:
         """The robust level at the newest trusted reading: the median of the last three since the last emptying, carried
@@ -108,7 +118,12 @@ def inflow_curve(history: History) -> InflowCurve:
     increments = np.where(censored, np.maximum(increments, usual), increments)
     # From one sensor to the next the difference is no inflow.
     increments = np.where(offset, usual, increments)
-    doubts = level_doubts((history.times, history.levels), suspects, (times, levels), emptyings, swaps, usual_day.per_day)
+    unread = reported_unread(times, emptyings, history.collections)
+    doubts = (
+        ()
+        if unread is not None
+        else level_doubts((history.times, history.levels), suspects, (times, levels), emptyings, swaps, usual_day.per_day)
+    )
     return InflowCurve(
         times=times,
         levels=levels,
@@ -122,6 +137,7 @@ def inflow_curve(history: History) -> InflowCurve:
         level_sd=max((item.level_sd for item in doubts), default=0.0),
         level_shift=max((item.level_shift for item in doubts), default=0.0),
         doubts=tuple(item.sentence for item in doubts),
+        emptied_unread=unread,
     )
 
 

@@ -104,7 +104,7 @@ def build_cases(
         fraction = fractions.index(history.fraction)
         for cutoff in cutoffs_between(history, begin, end, most_cutoffs).tolist():
             state = state_at(history, cutoff, known_at)
-            if state is None:
+            if state is None or state.curve.emptied_unread is not None:
                 continue
             targets = cutoff + horizons * HOUR
             truth = true_inflow(curve, state, targets)

@@ -1,8 +1,8 @@
 """The model that the forecast service serves: members weighed by fraction and horizon, then calibrated, with what is known about it.
 
-Members are the container's own past (`empirical`) and a global model (`inflow_model`). A container in its first week, one that has gone silent, and
-one of which deposits are counted and no level is read, is forecast by its own past alone; until its fourth week the distribution of its fraction
-counts beside them. A member that an artifact lacks is left out, and the forecast says so.
+Members are the container's own past (`empirical`) and a global model (`inflow_model`). By its own past alone is forecast a container in its first
+week, one that has gone silent, one of which deposits are counted and no level is read, and one that a truck has emptied since it was read; until its
+fourth week the distribution of its fraction counts beside the members. A member that an artifact lacks is left out, and the forecast says so.
 """
 
 from __future__ import annotations
@@ -130,7 +130,12 @@ class ServedInflow:
     ) -> InflowForecast:
         evidence = evidence_of(seen, cutoff)
         horizons = np.array(alone.horizon_hours, dtype=float)
-        calibrate = evidence.days_of_data >= _FIRST_WEEK_DAYS and alone.data_grade != STALE and evidence.level_is_read
+        calibrate = (
+            evidence.days_of_data >= _FIRST_WEEK_DAYS
+            and alone.data_grade != STALE
+            and evidence.level_is_read
+            and not evidence.emptied_unread
+        )
         made, used = alone, {OWN_PAST: 1.0}
         if calibrate:
             curves, used = self.combine(members, seen.fraction, horizons)
