@@ -17,6 +17,8 @@ from models.fill_forecast.suspects import jitter
 
 _SMALLEST_DROP = 0.07
 _RELATIVE_DROP = 0.4
+_REPORT_LATE = 6 * HOUR
+"""How much later than the emptying a crew may report it, or earlier than a reading shows it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +65,7 @@ def reported_unread(times: FloatArray, emptyings: Emptyings, reported: FloatArra
     if not len(unread):
         return None
     newest = float(unread[-1])
-    seen = len(emptyings) > 0 and newest - float(times[emptyings.first_after[-1]]) <= _reach(times)
+    seen = len(emptyings) > 0 and newest - float(times[emptyings.first_after[-1]]) <= _REPORT_LATE
     return None if seen else newest
 
 
@@ -118,14 +120,9 @@ def _joined(found: IntArray, times: FloatArray, reported: FloatArray) -> IntArra
     place = np.searchsorted(slots, found)
     left, right = slots[np.maximum(place - 1, 0)], slots[np.minimum(place, len(slots) - 1)]
     nearest = np.where(np.abs(found - left) <= np.abs(right - found), left, right)
-    matched = np.abs(times[nearest] - times[found]) <= _reach(times)
+    matched = np.abs(times[nearest] - times[found]) <= _REPORT_LATE + usual_interval(times)
     unseen = np.setdiff1d(slots, nearest[matched])
     return np.union1d(unseen, found).astype(np.int64)
-
-
-def _reach(times: FloatArray) -> float:
-    """How far, in seconds, a report and the fall that it is of may lie apart."""
-    return 6 * HOUR + usual_interval(times)
 
 
 def _gather(steps: IntArray, levels: FloatArray, width: int) -> Emptyings:
