@@ -9,6 +9,7 @@ from datetime import datetime
 import asyncpg
 import numpy as np
 
+from models.domain.plan_day import CrewWord
 from models.fill_forecast.history import BoolArray, FloatArray, History, Series
 from models.fill_forecast.public_holidays import NOWHERE, holiday_days
 from storage.crew_reports import collections_reported
@@ -57,6 +58,11 @@ FROM (SELECT thing_id, max(observed_at) AS observed_at FROM container_fill_lates
 JOIN thing USING (thing_id)
 LEFT JOIN forecast_current AS forecast ON forecast.container_id = newest.thing_id
 WHERE forecast.container_id IS NULL OR forecast.cutoff < $1 OR newest.observed_at > forecast.level_observed_at
+    OR EXISTS (
+        SELECT FROM crew_report AS said
+        WHERE said.container_id = newest.thing_id AND said.word = $2
+          AND said.said_at > forecast.level_observed_at AND said.received_at > forecast.known_at
+    )
 ORDER BY newest.thing_id
 """
 
@@ -117,6 +123,6 @@ def _beside(values: Sequence[float | None] | None, times: FloatArray, known: Flo
 
 
 async def containers_with_news(connection: asyncpg.Connection, *, forecast_before: datetime) -> list[str]:
-    """Containers with readings whose current forecast is missing, rests on an older reading than the newest, or has a cutoff
-    before `forecast_before`. In the future: all containers that have ever been read."""
-    return [record["thing_id"] for record in await connection.fetch(_WITH_NEWS, forecast_before)]
+    """Containers with readings whose current forecast is missing, rests on an older reading than the newest, does not know of an emptying that a crew
+    has reported since, or has a cutoff before `forecast_before`. In the future: all containers that have ever been read."""
+    return [record["thing_id"] for record in await connection.fetch(_WITH_NEWS, forecast_before, CrewWord.DONE.value)]

@@ -18,6 +18,7 @@ from aiokafka.admin import NewTopic
 from deploy.local.processes import StackState
 from models.domain.failures import UserError
 from models.domain.forecast import InflowForecast
+from models.domain.plan_day import CrewReport, CrewWord
 from models.domain.reading import TimeSource
 from models.sensor_kinds.container_fill import CONTAINER_FILL, ContainerFill
 from processors.forecast import service
@@ -27,6 +28,7 @@ from runtime.postgres import connected
 from runtime.service import ServiceContext
 from runtime.settings import CitySettings, DatabaseSettings, ForecastSettings, KafkaSettings, SomeSettings, load
 from stadspuls.command import app
+from storage.crew_reports import append_reports
 from storage.forecasts import current_forecasts, emptyings, kept_forecasts
 from storage.readings import SourceRef, StoredReading, append_readings
 from storage.registry import import_registry
@@ -196,6 +198,25 @@ async def test_what_no_hint_told_is_found_by_the_next_sweep(waste: Waste) -> Non
         await waste.append(CONTAINERS[-1], [(NOW - timedelta(seconds=10), 0.4)])
         found = await waste.until(lambda found: CONTAINERS[-1] in found)
     assert found[CONTAINERS[-1]].data_grade == "doubtful"
+
+
+async def test_an_emptying_that_a_crew_reports_is_forecast_from_before_anything_is_read(waste: Waste) -> None:
+    emptied = datetime.now(UTC) - timedelta(seconds=5)
+    report = CrewReport(report_id=uuid4(), word=CrewWord.DONE, container_id=CONTAINERS[1], said_at=emptied)
+    async with waste.service(forecast_sweep_seconds=1):
+        before = await waste.until(lambda found: len(found) == len(CONTAINERS) - 1)
+        assert before[CONTAINERS[1]].level_at_cutoff > 0.15
+        async with connected(waste.database, application_name="test") as connection:
+            await append_reports(connection, emptied.date(), "t-1", [report], datetime.now(UTC))
+        after = await waste.until(lambda found: found[CONTAINERS[1]].cutoff > before[CONTAINERS[1]].cutoff)
+        await asyncio.sleep(3)
+        later = await waste.forecasts()
+    told = after[CONTAINERS[1]]
+    assert told.level_at_cutoff < 0.1
+    assert told.level_observed_at == before[CONTAINERS[1]].level_observed_at
+    assert "as a truck reported, and not read since" in told.basis
+    assert later[CONTAINERS[1]].cutoff == told.cutoff, "one report, one forecast"
+    assert later[CONTAINERS[0]].cutoff == before[CONTAINERS[0]].cutoff
 
 
 async def test_two_members_share_the_containers_and_one_takes_over_when_the_other_stops(waste: Waste) -> None:
