@@ -164,9 +164,8 @@ def state_at(history: History, cutoff: float, known_at: float) -> State | None:
 def windows_of(state: State, horizon_hours: FloatArray, collections: FloatArray, weekday_shift: float = 0.0) -> Windows:
     """Features of targets `horizon_hours` after the cutoff, given the collections planned after it (absolute seconds, rising).
 
-    A window runs from the last collection before the target, or from the cutoff (from the emptying, where a truck has reported one since the
-    last reading), to the target. `weekday_shift`: seconds that local
-    time is ahead of UTC.
+    A window runs from the last collection before the target, or from the cutoff (from the emptying, where a truck has reported one since the last
+    reading), to the target. `weekday_shift`: seconds that local time is ahead of UTC.
     """
     targets = state.cutoff + horizon_hours * HOUR
     planned = collections[collections > state.cutoff]
