@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
 
 from models.domain.forecast import InflowForecast
-from models.fill_forecast.empirical import EmpiricalInflow
+from models.fill_forecast.empirical import EmpiricalInflow, FittedEmpiricalInflow
 from models.fill_forecast.evidence import explained
 from models.fill_forecast.features import state_at, windows_of
 from models.fill_forecast.history import DAY, HOUR, History
@@ -26,8 +27,14 @@ def read_until(history: History, until: float, *reported: float) -> History:
     return replace(history, times=history.times[read], levels=history.levels[read], collections=np.array(reported))
 
 
+@cache
+def learnt() -> FittedEmpiricalInflow:
+    """Once for all tests of the module."""
+    return EmpiricalInflow().fit(histories(), cutoff=CUTOFF, known_at=CUTOFF)
+
+
 def forecast_of(history: History) -> InflowForecast:
-    made = EmpiricalInflow().fit(histories(), cutoff=CUTOFF, known_at=CUTOFF).forecast(history, cutoff=CUTOFF, known_at=CUTOFF)
+    made = learnt().forecast(history, cutoff=CUTOFF, known_at=CUTOFF)
     assert made is not None
     return made
 
