@@ -26,8 +26,10 @@ from simulators.oracle import knowing_median, learning_median
 
 HORIZON_DAYS = 7
 LEVEL = 0.8
-CUTOFFS = tuple(ENDS.timestamp() - days * DAY + 4 * HOUR for days in range(38, 7, -5))
+_FIRST_DAY, _LAST_DAY = 38, 8
+CUTOFFS = tuple(ENDS.timestamp() - days * DAY + 4 * HOUR for days in range(_FIRST_DAY, _LAST_DAY - 1, -5))
 """Seconds since 1970: every five days, early in the morning, when plans are made."""
+DAILY_CUTOFFS = tuple(ENDS.timestamp() - days * DAY + 4 * HOUR for days in range(_FIRST_DAY, _LAST_DAY - 1, -1))
 SPREAD_CUTOFFS = tuple(CUTOFFS[0] - days * DAY for days in (20, 15, 10, 5))
 """Those before, whose outcomes spread the first scored forecasts."""
 _LOW, _HIGH = 0.1, 0.9
@@ -73,13 +75,13 @@ def city_of(seeds: Sequence[int], faults: Mapping[str, float], *, containers: in
 
 
 def evaluate(
-    series: Sequence[FillSeries], forecaster: Forecaster, *, spread: bool = False
+    series: Sequence[FillSeries], forecaster: Forecaster, *, spread: bool = False, cutoffs: Sequence[float] = CUTOFFS
 ) -> tuple[list[CoverageCase], list[TimeCase]]:
-    """Fits once, 38 days before the end, on what was known then, and scores every container's forecast at each cutoff from then on. With
+    """Fits once, 38 days before the end, on what was known then, and scores every container's forecast at each of `cutoffs` from then on. With
     `spread` as the service does it: fitted 20 days earlier, and each forecast is spread by how those before it turned out by then."""
     rng = np.random.default_rng(0)
     histories = [history_of_series(item) for item in series]
-    asked = (*SPREAD_CUTOFFS, *CUTOFFS) if spread else CUTOFFS
+    asked = (*SPREAD_CUTOFFS, *cutoffs) if spread else tuple(cutoffs)
     fitted = forecaster.fit(histories, cutoff=asked[0], known_at=asked[0])
     kept: list[tuple[History, InflowForecast]] = []
     coverage: list[CoverageCase] = []
@@ -93,7 +95,7 @@ def evaluate(
             if is_calibrated(forecast):
                 kept.append((history, forecast))
                 forecast = recalibrated(forecast, item.fraction, factors)
-            if cutoff in CUTOFFS:
+            if cutoff in cutoffs:
                 coverage += coverage_cases(item, forecast)
                 timed = time_case(item, forecast, rng)
                 times += [timed] if timed is not None else []
