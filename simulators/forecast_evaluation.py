@@ -26,10 +26,9 @@ from simulators.oracle import knowing_median, learning_median
 
 HORIZON_DAYS = 7
 LEVEL = 0.8
-_FIRST_DAY, _LAST_DAY = 38, 8
-CUTOFFS = tuple(ENDS.timestamp() - days * DAY + 4 * HOUR for days in range(_FIRST_DAY, _LAST_DAY - 1, -5))
-"""Seconds since 1970: every five days, early in the morning, when plans are made."""
-DAILY_CUTOFFS = tuple(ENDS.timestamp() - days * DAY + 4 * HOUR for days in range(_FIRST_DAY, _LAST_DAY - 1, -1))
+DAILY_CUTOFFS = tuple(ENDS.timestamp() - days * DAY + 4 * HOUR for days in range(38, 7, -1))
+"""Seconds since 1970, early in the morning, when plans are made."""
+CUTOFFS = DAILY_CUTOFFS[::5]
 SPREAD_CUTOFFS = tuple(CUTOFFS[0] - days * DAY for days in (20, 15, 10, 5))
 """Those before, whose outcomes spread the first scored forecasts."""
 _LOW, _HIGH = 0.1, 0.9

@@ -13,7 +13,7 @@ import numpy as np
 
 from models.domain.forecast import FALLBACK, FULL_MODEL, STALE_MODEL, ForecastEvidence, InflowForecast
 from models.fill_forecast.deposit_volume import USUAL_CAPACITY_L
-from models.fill_forecast.explain import doubts_at
+from models.fill_forecast.explain import EMPTIED_UNREAD, doubts_at
 from models.fill_forecast.fusion import fused
 from models.fill_forecast.history import DAY, HOUR, FloatArray, History, IntArray, moment
 from models.fill_forecast.inflow import InflowCurve, hourly, inflow_curve
@@ -37,13 +37,14 @@ def evidence_of(seen: History, cutoff: float) -> ForecastEvidence:
     usual = max(0.0, float(np.median(daily))) if len(daily) >= 7 else max(0.0, curve.rate_per_day)
     recent = curve.times > cutoff - _NOW_DAYS * DAY
     lately = seen.times > cutoff - _NOW_DAYS * DAY
+    emptied = curve.emptied_at()
     return ForecastEvidence(
         last_good_level=float(curve.levels[-1]),
         last_good_at=moment(float(curve.times[-1])),
         rate_now_per_day=_rate(curve, recent, usual),
         rate_usual_per_day=usual,
         weekday_rates=tuple(_weekday_rates(hours, values, cutoff, usual, seen.holidays).tolist()),
-        emptied_at=_emptied_at(curve),
+        emptied_at=None if emptied is None else moment(emptied),
         suspect_share=float(curve.suspects[lately].mean()) if bool(lately.any()) else 0.0,
         days_of_data=float((curve.times[-1] - seen.times[0]) / DAY),
         members={},
@@ -51,12 +52,6 @@ def evidence_of(seen: History, cutoff: float) -> ForecastEvidence:
         holidays=_coming(seen.holidays, cutoff),
         **_deposits(seen),
     )
-
-
-def _emptied_at(curve: InflowCurve) -> datetime | None:
-    if curve.emptied_unread is not None:
-        return moment(curve.emptied_unread)
-    return moment(float(curve.times[curve.emptyings.first_after[-1]])) if len(curve.emptyings) else None
 
 
 def _coming(holidays: IntArray, cutoff: float) -> tuple[date, ...]:
@@ -130,7 +125,7 @@ def _level(found: ForecastEvidence, cutoff: datetime) -> str:
         return f"Level {100 * found.last_good_level:.0f} % {counted}, the last counted {ago}"
     told = f"Last good reading {100 * found.last_good_level:.0f} % {ago}" + (f", {counted}" if counted else "")
     if found.emptied_at is not None and found.emptied_unread:
-        told += f"; emptied {_ago((cutoff - found.emptied_at).total_seconds())} as a truck reported, and not read since"
+        told += f"; emptied {_ago((cutoff - found.emptied_at).total_seconds())} {EMPTIED_UNREAD}"
     return told
 
 

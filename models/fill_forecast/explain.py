@@ -6,6 +6,7 @@ from models.fill_forecast.history import DAY, HOUR, SPARSE, usual_interval
 from models.fill_forecast.inflow import InflowCurve
 
 GOOD, DOUBTFUL, STALE = "good", "doubtful", "stale"
+EMPTIED_UNREAD = "as a truck reported, and not read since"
 _SURE_SD = 0.08
 """A level that is less sure than that is doubtful by itself."""
 
@@ -42,11 +43,11 @@ def basis_sentence(curve: InflowCurve, cutoff: float, grade: str, days: float, *
 
 
 def _emptied(curve: InflowCurve, cutoff: float) -> str:
-    if curve.emptied_unread is not None:
-        return f"emptied {_ago(cutoff - curve.emptied_unread)} as a truck reported, and not read since"
-    if not len(curve.emptyings):
+    emptied = curve.emptied_at()
+    if emptied is None:
         return "no emptying seen"
-    return f"last emptied {_ago(cutoff - float(curve.times[curve.emptyings.first_after[-1]]))}"
+    ago = _ago(cutoff - emptied)
+    return f"last emptied {ago}" if curve.emptied_unread is None else f"emptied {ago} {EMPTIED_UNREAD}"
 
 
 def _ago(seconds: float) -> str:

@@ -56,6 +56,12 @@ class InflowCurve:
         """The newest level that is known: `level_at_end` or, where a truck has emptied it since, what emptyings leave."""
         return self.level_at_end() if self.emptied_unread is None else self.residual
 
+    def emptied_at(self) -> float | None:
+        """When it was last emptied, as a truck reported or else by the first reading after; None where neither told of one."""
+        if self.emptied_unread is not None:
+            return self.emptied_unread
+        return float(self.times[self.emptyings.first_after[-1]]) if len(self.emptyings) else None
+
     def level_at_end(self) -> float:
         """The robust level at the newest trusted reading: the median of the last three since the last emptying, carried
         forward by what usually comes in at that time of the day; the newest reading itself where readings are far apart."""

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from models.domain.forecast import InflowForecast
 from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES, FittedForecaster, Forecaster
 from models.fill_forecast.history import DAY, HOUR, History
 from models.fill_forecast.registry import FORECASTERS
@@ -111,8 +112,8 @@ def test_a_silent_container_is_stale_and_its_forecast_wider(forecaster: Forecast
     assert stale is not None
     assert (fresh.data_grade, stale.data_grade) == ("good", "stale")
 
-    def width(forecast: object, horizon: int) -> float:
-        inflow = np.array(forecast.inflow_quantiles)  # type: ignore[attr-defined]  # an InflowForecast, checked above
+    def width(forecast: InflowForecast, horizon: int) -> float:
+        inflow = np.array(forecast.inflow_quantiles)
         return float(inflow[-2, horizon] - inflow[1, horizon])
 
     assert width(stale, 4) > 1.2 * width(fresh, 4)

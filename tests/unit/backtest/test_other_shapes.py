@@ -14,6 +14,8 @@ from tests.unit.backtest.other_shapes import SHAPES, other_shapes
 pytestmark = pytest.mark.slow  # a backtest each: a quarter of a minute on a free core
 
 OPTIONS = BacktestOptions(horizon_days=3, iterations=45)
+BEHIND = {"many gaps": 1.005}
+"""Where it is behind the best baseline, by how much at most: of the weekday rate that knows the plan, and what was emptied within gaps, 0.3 %."""
 
 
 @cache
@@ -33,15 +35,12 @@ def share_of_the_best_baseline(shape: str) -> float:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_it_is_nowhere_a_hundredth_behind_the_best_baseline(shape: str) -> None:
-    """A set is a few weeks of a handful of containers: with many gaps it is 0.3 % behind the weekday rate that knows the plan."""
-    assert share_of_the_best_baseline(shape) < 1.01
+def test_it_is_ahead_of_every_baseline_but_where_it_is_known_not_to_be(shape: str) -> None:
+    assert share_of_the_best_baseline(shape) < BEHIND.get(shape, 1.0)
 
 
 def test_it_is_ahead_of_the_best_baseline_of_each_set_over_all_of_them() -> None:
-    shares = [share_of_the_best_baseline(shape) for shape in SHAPES]
-    assert np.mean(shares) < 0.96
-    assert sum(share < 1 for share in shares) >= len(shares) - 1
+    assert np.mean([share_of_the_best_baseline(shape) for shape in SHAPES]) < 0.96
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,6 @@ from structlog.testing import capture_logs
 
 from models.domain.forecast import InflowForecast
 from models.fill_forecast.empirical import EmpiricalInflow, FittedEmpiricalInflow
-from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES
 from models.fill_forecast.history import DAY, History, moment
 from processors.forecast.computing import Computed, compute
 from processors.forecast.serving import ServingModel
@@ -29,18 +29,10 @@ class FailsFor:
         self._fails = container_ids
         self._sound = FittedEmpiricalInflow(pools={})
 
-    def forecast(
-        self,
-        history: History,
-        *,
-        cutoff: float,
-        known_at: float,
-        horizon_hours: tuple[int, ...] = HORIZON_HOURS,
-        quantiles: tuple[float, ...] = QUANTILES,
-    ) -> InflowForecast | None:
+    def forecast(self, history: History, **asked: Any) -> InflowForecast | None:
         if history.container_id in self._fails:
             raise IndexError("index -1 is out of bounds")
-        return self._sound.forecast(history, cutoff=cutoff, known_at=known_at, horizon_hours=horizon_hours, quantiles=quantiles)
+        return self._sound.forecast(history, **asked)
 
 
 @cache
