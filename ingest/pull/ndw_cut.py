@@ -78,7 +78,7 @@ class _Cutter:
     def cuts(self) -> list[Cut]:
         try:
             self._parser.Parse(self._document, True)
-        except expat.ExpatError as error:
+        except (expat.ExpatError, ValueError, LookupError) as error:  # the last two: of an encoding that is none, or none of bytes
             raise UserError(f"the file is not whole XML: {error}") from None
         return self._found
 

@@ -164,6 +164,13 @@ def test_files_that_are_torn_or_too_large_are_refused() -> None:
         list(cut(FILE[:-20]))
 
 
+@pytest.mark.parametrize("encoding", [b"ATF-8", b"base64", b"utf-7", b"gb2312"])
+def test_files_in_encodings_that_no_xml_has_are_refused(encoding: bytes) -> None:
+    assert b'"UTF-8"' in FILE
+    with pytest.raises(UserError, match="not whole XML"):
+        list(cut(FILE.replace(b'"UTF-8"', b'"' + encoding + b'"', 1)))
+
+
 @settings(max_examples=60, deadline=None, database=None)
 @given(name=st.text(max_size=12), place=st.integers(0, len(FILE)), odd=st.binary(max_size=3))
 def test_any_bytes_are_cut_or_refused(name: str, place: int, odd: bytes) -> None:
