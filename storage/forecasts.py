@@ -23,6 +23,7 @@ _COLUMNS = (
     "errors_shared",
     "level_observed_at",
     "level_after_emptying",
+    "level_after_sd",
     "data_grade",
     "basis",
     "quantiles",

@@ -16,7 +16,6 @@ from models.fill_forecast.suspects import FULL, jitter, ordinary_jump
 
 _LEAST_STILL_RISE = 0.12
 _LEAST_JUMP = 0.25
-_NOT_EMPTY = 0.12
 _LONGEST_JUMP = 10 * DAY
 _LATELY_SUSPECT = 0.2
 _SUSPECT_SD = 0.05
@@ -94,9 +93,9 @@ def _jumped(times: FloatArray, levels: FloatArray, begin: int, swaps: IntArray) 
     rises[swaps[swaps >= begin] - begin] = 0.0
     at = int(np.argmax(rises))
     jump = float(rises[at])
-    if jump < _LEAST_JUMP or levels[begin + at] < _NOT_EMPTY:
+    if jump < max(_LEAST_JUMP, ordinary_jump(levels)) or is_sparse(times):
         return None
-    if jump < ordinary_jump(levels) or is_sparse(times):
-        return None
-    told = f"the level jumped by {100 * jump:.0f} points at once: a heap, a covered sensor or a large load"
-    return Doubt(told, min(_MOST_SD, jump / 2))
+    told = f"the level jumped by {100 * jump:.0f} points at once: a heap, a covered sensor or a large load; half of it is counted"
+    # Of a jump that the newest readings alone tell, the level that is taken has followed less, or nothing yet.
+    followed = float(np.clip(np.median(levels[-3:]) - levels[begin + at], 0.0, jump))
+    return Doubt(told, min(_MOST_SD, jump / 2), -followed / 2)

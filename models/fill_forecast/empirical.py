@@ -21,6 +21,7 @@ from models.fill_forecast.history import DAY, HOUR, FloatArray, History, IntArra
 from models.fill_forecast.inflow import InflowCurve, hourly, inflow_curve
 from models.fill_forecast.recalibration import factors_of, recalibrated
 from models.fill_forecast.resolving import hindsight, level_errors, resolved
+from models.fill_forecast.unseen_emptying import UnseenEmptying, unseen_emptying
 from models.fill_forecast.week_profile import hour_of_week, usual_inflow, week_profile
 from models.fill_forecast.widening import normal_quantiles, widened
 
@@ -36,6 +37,7 @@ _HINDSIGHT_STEP = 4 * DAY
 """Whole days: how often a container is full, and how sure its next hours are, differs by the hour that one looks from."""
 _FEWEST_CUTOFFS, _HINDSIGHT_CUTOFFS = 4, 12
 _MOST_HINDSIGHTS = 2400
+_SILENT_LEVELS = np.linspace(0.05, 0.95, 19)
 _POOL_LEVELS = np.linspace(0.01, 0.99, 99)
 
 # Where no container of any fraction has a week of data yet: a rate between "hardly used" and "full in a day and a half".
@@ -103,13 +105,20 @@ class FittedEmpiricalInflow:
         gap_hours = (cutoff - start) / HOUR
         # One curve from the last reading (or a reported emptying) on; what fell into the time since then is in the level at the cutoff (median) and
         # in the width of every horizon.
-        spans = np.concatenate([[gap_hours], gap_hours + np.array(horizon_hours, dtype=float)])
+        horizons = np.array(horizon_hours, dtype=float)
+        spans = np.concatenate([[gap_hours], gap_hours + horizons])
         days = float(curve.times[-1] - seen.times[0]) / DAY
         inflow = self._inflow(curve, history.fraction, days, start, spans, quantiles, cutoff, history.holidays)
         unseen = float(np.interp(0.5, quantiles, inflow[:, 0]))
+        ahead = inflow[:, 1:] - unseen
         grade = data_grade(curve, cutoff)
         by_deposits_alone = curve.fusion is not None and not curve.fusion.level_is_read
         error = None if by_deposits_alone or curve.emptied_unread is not None else self.level_errors.get(history.fraction)
+        first_week = days < _FIRST_WEEK_DAYS
+        maybe_emptied = unseen_emptying(curve, cutoff) if grade == STALE and not first_week else None
+        if maybe_emptied is not None:
+            # What fell into the time since the last reading is in the level then, and no longer in the width of every horizon.
+            ahead = self._inflow(curve, history.fraction, days, cutoff, horizons, quantiles, cutoff, history.holidays)
         made = InflowForecast(
             container_id=history.container_id,
             forecaster=EmpiricalInflow.name,
@@ -122,15 +131,16 @@ class FittedEmpiricalInflow:
             level_observed_at=moment(float(curve.times[-1])),
             quantiles=quantiles,
             horizon_hours=horizon_hours,
-            inflow_quantiles=tuple(tuple(row) for row in in_order(inflow[:, 1:] - unseen).tolist()),
+            inflow_quantiles=tuple(tuple(row) for row in in_order(ahead).tolist()),
             data_grade=grade,
-            basis=basis_sentence(curve, cutoff, grade, days, first_week=days < _FIRST_WEEK_DAYS),
-            level_after_emptying=curve.residual,
+            basis=basis_sentence(curve, cutoff, grade, days, first_week=first_week),
+            level_after_emptying=curve.left.level,
+            level_after_sd=curve.left.sd,
             level_error=tuple(np.interp(quantiles, QUANTILES, error).tolist()) if error else (),
         )
-        if days < _FIRST_WEEK_DAYS or grade == STALE or by_deposits_alone:
-            return made
-        return recalibrated(made, history.fraction, self.factors).model_copy(update={"uncalibrated": None})
+        if maybe_emptied is not None or not (first_week or grade == STALE or by_deposits_alone):
+            made = recalibrated(made, history.fraction, self.factors).model_copy(update={"uncalibrated": None})
+        return made if maybe_emptied is None else _perhaps_emptied(made, maybe_emptied, curve, inflow[:, 0])
 
     def _inflow(
         self,
@@ -169,6 +179,13 @@ class FittedEmpiricalInflow:
         hours = np.concatenate([[0.0], HORIZON_HOURS])
         beyond = np.maximum(1.0, spans / hours[-1])  # a silent container: go on at the last rate
         return np.array([np.interp(spans, hours, row) * beyond for row in with_zero])
+
+
+def _perhaps_emptied(made: InflowForecast, maybe: UnseenEmptying, curve: InflowCurve, unseen: FloatArray) -> InflowForecast:
+    """The forecast of a container that may have been emptied since it was read; else `unseen` [quantile] flowed in until the cutoff."""
+    untouched = curve.level_known() + np.interp(_SILENT_LEVELS, made.quantiles, unseen)
+    level, *levels = maybe.level_quantiles(curve, untouched, made.cutoff.timestamp(), (0.5, *made.quantiles)).tolist()
+    return made.model_copy(update={"level_at_cutoff": level, "level_error": tuple(at - level for at in levels)})
 
 
 def own_weight(days: float) -> float:

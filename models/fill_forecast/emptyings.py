@@ -19,6 +19,7 @@ _SMALLEST_DROP = 0.07
 _RELATIVE_DROP = 0.4
 _REPORT_LATE = 6 * HOUR
 """How much later than the emptying a crew may report it, or earlier than a reading shows it."""
+_LATELY = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +68,15 @@ def reported_unread(times: FloatArray, emptyings: Emptyings, reported: FloatArra
     newest = float(unread[-1])
     seen = len(emptyings) > 0 and newest - float(times[emptyings.first_after[-1]]) <= _REPORT_LATE
     return None if seen else newest
+
+
+def reported_share(times: FloatArray, emptyings: Emptyings, reported: FloatArray) -> float:
+    """The part of the last emptyings that trucks reported, 0 to 1."""
+    if not len(emptyings) or not len(reported):
+        return 0.0
+    before = times[emptyings.last_before[-_LATELY:]] - _REPORT_LATE
+    after = times[emptyings.first_after[-_LATELY:]] + _REPORT_LATE
+    return float(np.mean(np.searchsorted(reported, after, side="right") > np.searchsorted(reported, before)))
 
 
 def as_domain(container_id: str, times: FloatArray, emptyings: Emptyings) -> list[Emptying]:

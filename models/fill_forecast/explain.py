@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from models.fill_forecast.history import DAY, HOUR, SPARSE, usual_interval
 from models.fill_forecast.inflow import InflowCurve
+from models.fill_forecast.unseen_emptying import unseen_emptying
 
 GOOD, DOUBTFUL, STALE = "good", "doubtful", "stale"
 EMPTIED_UNREAD = "as a truck reported, and not read since"
@@ -25,9 +26,12 @@ def data_grade(curve: InflowCurve, cutoff: float) -> str:
 def doubts_at(curve: InflowCurve, cutoff: float) -> tuple[str, ...]:
     """What is wrong with the data, each as part of a sentence."""
     silent = cutoff - curve.times[-1]
-    if silent > max(DAY, 3 * usual_interval(curve.times)):
-        return (*curve.doubts, f"the sensor has been silent for {_span(silent)}")
-    return curve.doubts
+    if silent <= max(DAY, 3 * usual_interval(curve.times)):
+        return curve.doubts
+    told = f"the sensor has been silent for {_span(silent)}"
+    unseen = unseen_emptying(curve, cutoff)
+    maybe = f", in which it may have been emptied ({100 * unseen.chance:.0f} %)" if unseen is not None else ""
+    return (*curve.doubts, told + maybe)
 
 
 def basis_sentence(curve: InflowCurve, cutoff: float, grade: str, days: float, *, first_week: bool) -> str:

@@ -175,7 +175,7 @@ def windows_of(state: State, horizon_hours: FloatArray, collections: FloatArray,
     begins = np.where(count > 0, planned[np.maximum(count - 1, 0)], since) if len(planned) else np.full(len(targets), since)
     length = (targets - begins) / HOUR
     emptied = (count > 0) | (unread is not None)
-    base = np.where(emptied, state.curve.residual, state.level)
+    base = np.where(emptied, state.curve.left.level, state.level)
     until_next, share = _next_collection(state, planned, count, targets)
     profile = _profile_inflow(state, begins + weekday_shift, targets + weekday_shift)
     own = _own_windows(state, begins, length)
@@ -246,7 +246,7 @@ def _usage_values(seen: History, curve: InflowCurve, cutoff: float, daily: Float
     return [
         float(inflow.std()),
         float(np.median(curve.emptyings.level_before[-10:])) if len(emptied) else np.nan,
-        curve.residual,
+        curve.left.level,
         float(np.median(np.diff(emptied[-10:]))) / DAY if len(emptied) > 1 else np.nan,
         float(np.sum(emptied > cutoff - 28 * DAY)),
         float(np.mean(seen.levels[recent28] >= FULL)) if bool(recent28.any()) else np.nan,

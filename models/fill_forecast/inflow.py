@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.fill_forecast.doubts import level_doubts
-from models.fill_forecast.emptyings import Emptyings, detect_emptyings, reported_unread
+from models.fill_forecast.doubts import Doubt, level_doubts
+from models.fill_forecast.emptyings import Emptyings, detect_emptyings, reported_share, reported_unread
 from models.fill_forecast.fusion import Fusion, fused
 from models.fill_forecast.history import DAY, HOUR, SPARSE, BoolArray, FloatArray, History, is_sparse, usual_interval
-from models.fill_forecast.suspects import FULL, suspect_readings
+from models.fill_forecast.left_behind import LEFT_BEHIND_SD, LeftBehind, left_behind
+from models.fill_forecast.suspects import FULL, jitter, suspect_readings
 from models.fill_forecast.swaps import swap_steps, without_offsets
 
 _MOST_CARRIED = 0.05
@@ -24,14 +25,17 @@ _PRIOR_HOURS = 3.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InflowCurve:
-    """Cumulative inflow at the trusted readings of a history.
+    (
+        """Cumulative inflow at the trusted readings of a history.
 
     `cumulative` may fall a little from reading to reading (jitter is kept: it is part of what is uncertain). `censored[i]` says
-    that the interval up to reading i+1 touched full. `residual` is the level that emptyings usually leave, `usual` what comes in by the
+    that the interval up to reading i+1 touched full. `left` is the level that emptyings usually leave, `usual` what comes in by the
     hours of an average day. `level_sd` is how sure the last level is beyond a sensor's ordinary jitter, `doubts` say why. `fusion` is there
     where deposits had a say. `emptied_unread` is when a truck reported to have emptied it, if no reading has shown that yet; doubts about the
-    level end there.
+    level end there. `reported_share` of its emptyings are reported by trucks.
     """
+        ""
+    )
 
     times: FloatArray
     levels: FloatArray
@@ -39,7 +43,7 @@ class InflowCurve:
     censored: BoolArray
     emptyings: Emptyings
     suspects: BoolArray
-    residual: float
+    left: LeftBehind
     rate_per_day: float
     usual: UsualDay
     level_sd: float = 0.0
@@ -47,6 +51,7 @@ class InflowCurve:
     doubts: tuple[str, ...] = ()
     fusion: Fusion | None = None
     emptied_unread: float | None = None
+    reported_share: float = 0.0
 
     def known_from(self) -> float:
         """The moment of `level_known`: of the newest trusted reading, or of a later emptying that a truck reported."""
@@ -54,7 +59,7 @@ class InflowCurve:
 
     def level_known(self) -> float:
         """The newest level that is known: `level_at_end` or, where a truck has emptied it since, what emptyings leave."""
-        return self.level_at_end() if self.emptied_unread is None else self.residual
+        return self.level_at_end() if self.emptied_unread is None else self.left.level
 
     def emptied_at(self) -> float | None:
         """When it was last emptied, as a truck reported or else by the first reading after; None where neither told of one."""
@@ -117,9 +122,9 @@ def inflow_curve(history: History) -> InflowCurve:
     open_ = ~emptied & ~censored & ~offset
     usual_day = _usual_day(times, increments, open_, censored)
     usual = usual_day.inflow(times[:-1], times[1:])
-    residual = _residual(emptyings, usual)
+    left = left_behind(emptyings, usual, jitter(levels))
     # What came in around an emptying: the usual share of the gap, at least what is seen above the usual residual.
-    seen_after = np.maximum(0.0, levels[1:] - residual - 0.05)
+    seen_after = np.maximum(0.0, levels[1:] - left.level - 0.05)
     increments = np.where(emptied, np.maximum(usual, np.minimum(seen_after, 2 * usual)), increments)
     increments = np.where(censored, np.maximum(increments, usual), increments)
     # From one sensor to the next the difference is no inflow.
@@ -130,6 +135,7 @@ def inflow_curve(history: History) -> InflowCurve:
         if unread is not None
         else level_doubts((history.times, history.levels), suspects, (times, levels), emptyings, swaps, usual_day.per_day)
     )
+    worst = max(doubts, key=lambda item: item.level_sd, default=Doubt("", 0.0))
     return InflowCurve(
         times=times,
         levels=levels,
@@ -137,13 +143,14 @@ def inflow_curve(history: History) -> InflowCurve:
         censored=censored,
         emptyings=emptyings,
         suspects=suspects,
-        residual=min(residual, 0.5),
+        left=left,
         rate_per_day=usual_day.per_day,
         usual=usual_day,
-        level_sd=max((item.level_sd for item in doubts), default=0.0),
-        level_shift=max((item.level_shift for item in doubts), default=0.0),
+        level_sd=worst.level_sd if unread is None else left.sd,
+        level_shift=worst.level_shift,
         doubts=tuple(item.sentence for item in doubts),
         emptied_unread=unread,
+        reported_share=reported_share(times, emptyings, history.collections),
     )
 
 
@@ -157,7 +164,7 @@ def _fused_curve(history: History, found: Fusion) -> InflowCurve:
         censored=found.unknown,
         emptyings=found.emptyings,
         suspects=found.suspects,
-        residual=found.residual,
+        left=LeftBehind(found.residual, LEFT_BEHIND_SD),
         rate_per_day=usual_day.per_day,
         usual=usual_day,
         # What a level and deposits in order leave open, forecasts of the last weeks have shown.
@@ -182,13 +189,6 @@ def hourly(curve: InflowCurve, *, days: float, end: float) -> tuple[FloatArray, 
         inside = (hours * HOUR > curve.times[slot - 1]) & (hours * HOUR < curve.times[slot])
         values[inside & (gap > max(1.01 * DAY, 4 * usual_interval(curve.times)))] = np.nan
     return hours, values
-
-
-def _residual(emptyings: Emptyings, usual: FloatArray) -> float:
-    """What emptyings leave: what was read after them, less half of what usually comes in between the two readings around them."""
-    if len(emptyings) < 3:
-        return 0.0
-    return max(0.0, float(np.median(emptyings.level_after - 0.5 * usual[emptyings.last_before])))
 
 
 def _usual_day(times: FloatArray, increments: FloatArray, open_: BoolArray, censored: BoolArray) -> UsualDay:

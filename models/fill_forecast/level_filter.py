@@ -12,9 +12,9 @@ import numpy as np
 
 from models.fill_forecast.deposit_volume import DepositVolume
 from models.fill_forecast.history import DAY, BoolArray, FloatArray
+from models.fill_forecast.left_behind import LEFT_BEHIND_SD
 from models.fill_forecast.suspects import FULL
 
-_LEFT_BEHIND_SD = 0.02
 _UNKNOWN_LEVEL, _UNKNOWN_VARIANCE = 0.5, 1 / 12
 """Of a container of which no emptying is known: anything between empty and full."""
 _TOO_FULL = 1.6
@@ -92,7 +92,7 @@ class LevelFilter:
         if read == read:
             self._level, self._variance = read, self._noise
         else:
-            self._level, self._variance = self._residual, _LEFT_BEHIND_SD**2
+            self._level, self._variance = self._residual, LEFT_BEHIND_SD**2
 
     def _carry_on(self, flowed: float, count: float, unseen_seconds: float) -> None:
         if not self.anchored:

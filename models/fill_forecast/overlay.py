@@ -1,8 +1,9 @@
 """Levels over time: given collections laid over an inflow forecast, computed where they are needed and never stored.
 
 The planner overlays only what is already released, the page the released plan, scores what was really collected.
-How unsure the level at the cutoff is counts until the first collection, which is taken to leave `level_after_emptying`. What flows in between
-it and a later moment has the median of the forecast's own curve between the two and the spread of a window of that length.
+How unsure the level at the cutoff is counts until the first collection, which is taken to leave `level_after_emptying`, give or take
+`level_after_sd`. What flows in between it and a later moment has the median of the forecast's own curve between the two and the spread of a
+window of that length.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ import numpy as np
 from models.domain.forecast import InflowForecast
 from models.fill_forecast.history import FloatArray
 from models.fill_forecast.widening import normal_quantiles, widened
+
+_ORDINARY_ERROR = 0.15
+"""Of a level, at the lowest of its quantiles: a sensor's own, and a heap's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +98,7 @@ def overflow_probability(
 def _exceedance(forecast: InflowForecast, moment: datetime, level: float, collections: Sequence[datetime]) -> float:
     """P(level at `moment` ≥ `level`), interpolated between quantiles; the tails go on with the slope of the outermost pair."""
     if (
-        forecast.level_sd == 0
+        _level_is_sure(forecast)
         and forecast.level_at_cutoff >= level
         and not any(forecast.cutoff < item <= moment for item in collections)
     ):
@@ -106,6 +110,11 @@ def _exceedance(forecast: InflowForecast, moment: datetime, level: float, collec
     high = values[-1] + steps[-1] * (1 - quantiles[-1]) / (quantiles[-1] - quantiles[-2])
     rising = np.maximum.accumulate(np.concatenate([[low], values, [high]]) + 1e-12 * np.arange(len(values) + 2))
     return float(np.clip(1.0 - np.interp(level, rising, np.concatenate([[0.0], quantiles, [1.0]])), 0.0, 1.0))
+
+
+def _level_is_sure(forecast: InflowForecast) -> bool:
+    """Whether a level at full is taken for full: nothing but a sensor's ordinary error may be wrong with it."""
+    return forecast.level_sd == 0 and min(forecast.level_error, default=0.0) >= -_ORDINARY_ERROR
 
 
 def _hours_after(forecast: InflowForecast, moments: Sequence[datetime]) -> FloatArray:
@@ -126,7 +135,9 @@ def _uncut_levels(forecast: InflowForecast, collections: Sequence[datetime], hou
         begin = (moment - forecast.cutoff).total_seconds() / 3600
         after = hours >= begin
         if begin > 0 and bool(after.any()):
-            levels[:, after] = forecast.level_after_emptying + _inflow_between(forecast, begin, hours[after])
+            inflow = _inflow_between(forecast, begin, hours[after])
+            left = np.outer(normal_quantiles(forecast.quantiles), np.full(inflow.shape[1], forecast.level_after_sd))
+            levels[:, after] = forecast.level_after_emptying + widened(inflow, _middle(forecast, inflow), left)
     return levels
 
 
@@ -138,7 +149,7 @@ def _inflow_at(forecast: InflowForecast, hours: FloatArray) -> FloatArray:
 
 def _with_level_error(forecast: InflowForecast, inflow: FloatArray) -> FloatArray:
     """The spread of the inflow and the error of the level that it starts from, which have nothing to do with each other, together. A collection
-    ends that error: what it leaves is known."""
+    ends that error."""
     if not forecast.level_error:
         return inflow
     middle = _middle(forecast, inflow)

@@ -52,7 +52,7 @@ class TwoWorlds:
         inflow = np.interp(at, curve.times, curve.cumulative)
         start = min(self.begins, float(curve.times[-1]))
         starts = np.append(start, self.shadow_emptied)
-        left = np.append(self.real(np.array([start])), np.full(len(self.shadow_emptied), curve.residual))
+        left = np.append(self.real(np.array([start])), np.full(len(self.shadow_emptied), curve.left.level))
         base = left - np.interp(starts, curve.times, curve.cumulative)
         last = np.searchsorted(self.shadow_emptied, at, side="right")
         level: FloatArray = np.where(at < self.begins, self.real(at), np.maximum(0.0, base[last] + inflow))

@@ -17,6 +17,7 @@ from storage.migrations import (
     m0008_sequence_moments,
     m0009_level_spread,
     m0010_collection_limits,
+    m0011_left_behind,
 )
 from storage.migrations.migration import Migration
 
@@ -31,6 +32,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m0008_sequence_moments.MIGRATION,
     m0009_level_spread.MIGRATION,
     m0010_collection_limits.MIGRATION,
+    m0011_left_behind.MIGRATION,
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

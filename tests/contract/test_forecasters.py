@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import cache
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from models.domain.forecast import InflowForecast
 from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES, FittedForecaster, Forecaster
 from models.fill_forecast.history import DAY, HOUR, History
+from models.fill_forecast.overlay import uncut_levels
 from models.fill_forecast.registry import FORECASTERS
 from tests.unit.fill_forecast.signals import START, changed_after, sawtooth
 
@@ -113,8 +115,9 @@ def test_a_silent_container_is_stale_and_its_forecast_wider(forecaster: Forecast
     assert (fresh.data_grade, stale.data_grade) == ("good", "stale")
 
     def width(forecast: InflowForecast, horizon: int) -> float:
-        inflow = np.array(forecast.inflow_quantiles)
-        return float(inflow[-2, horizon] - inflow[1, horizon])
+        end = forecast.cutoff + timedelta(hours=forecast.horizon_hours[horizon])
+        levels = uncut_levels(forecast, (), [end])[:, 0]
+        return float(levels[-2] - levels[1])
 
     assert width(stale, 4) > 1.2 * width(fresh, 4)
 

@@ -96,6 +96,32 @@ def test_a_level_that_stands_still_may_be_right_or_have_gone_on() -> None:
     assert high > level + 1.8 * 0.12
 
 
+@pytest.mark.parametrize("before", [None, 0.05])
+def test_of_a_jump_half_is_counted_until_it_is_known_what_it_was(before: float | None) -> None:
+    """From half full, and from near empty, to full: both levels lie within the 80 % interval."""
+    faulty = (
+        covered()
+        if before is None
+        else replace(history(), levels=np.where(history().times > CUTOFF - 2 * DAY, before, history().levels))
+    )
+    faulty = replace(faulty, levels=np.where(faulty.times > CUTOFF - 0.5 * DAY, 1.0, faulty.levels))
+    former = float(faulty.levels[faulty.times <= CUTOFF - 0.5 * DAY][-1])
+    curve = inflow_curve(faulty.seen(CUTOFF, CUTOFF))
+    assert any("half of it is counted" in told for told in curve.doubts)
+    assert curve.level_at_end() == pytest.approx((former + 1) / 2, abs=0.03)
+    low, high = (curve.level_at_end() + 1.2816 * sign * curve.level_sd for sign in (-1, 1))
+    assert low < former + 0.13
+    assert high > 0.87
+
+
+def test_of_a_jump_that_one_reading_tells_nothing_is_counted_yet() -> None:
+    """The median of three does not follow it."""
+    usual = inflow_curve(history().seen(CUTOFF, CUTOFF)).level_at_end()
+    curve = inflow_curve(changed(0.9 / 24, 1.0).seen(CUTOFF, CUTOFF))
+    assert curve.levels[-1] == 1.0
+    assert curve.level_at_end() == pytest.approx(usual, abs=0.03)
+
+
 def test_a_sensor_of_few_levels_may_stand_still() -> None:
     sound = history()
     coarse = replace(sound, levels=np.round(sound.levels * 5) / 5)

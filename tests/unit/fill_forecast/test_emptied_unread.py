@@ -33,8 +33,8 @@ def learnt() -> FittedEmpiricalInflow:
     return EmpiricalInflow().fit(histories(), cutoff=CUTOFF, known_at=CUTOFF)
 
 
-def forecast_of(history: History) -> InflowForecast:
-    made = learnt().forecast(history, cutoff=CUTOFF, known_at=CUTOFF)
+def forecast_of(history: History, cutoff: float = CUTOFF) -> InflowForecast:
+    made = learnt().forecast(history, cutoff=cutoff, known_at=cutoff)
     assert made is not None
     return made
 
@@ -48,7 +48,7 @@ def test_a_silent_container_that_was_emptied_starts_from_what_emptyings_leave() 
     assert told.data_grade == "stale"
     assert "emptied 2 days ago as a truck reported, and not read since" in told.basis
     now = level_quantiles(told, (), [told.cutoff]).levels
-    assert now[-1, 0] - now[0, 0] < 0.02, "what an emptying leaves is known"
+    assert now[-1, 0] - now[0, 0] < 0.08, "what an emptying leaves is known to some points"
 
 
 def test_an_hour_after_the_emptying_it_is_known_before_the_next_reading() -> None:
@@ -69,7 +69,8 @@ def test_a_report_of_what_the_readings_have_shown_changes_nothing() -> None:
     reported = replace(silent, collections=np.array([shown + 5 * HOUR]))
     assert inflow_curve(reported).emptied_unread is None
     assert inflow_curve(replace(silent, collections=np.array([shown + 3 * DAY]))).emptied_unread == shown + 3 * DAY
-    assert forecast_of(reported) == forecast_of(silent)
+    soon = shown + 8 * HOUR  # not silent yet: whether trucks report counts in a silence
+    assert forecast_of(reported, soon) == forecast_of(silent, soon)
 
 
 def test_reports_from_after_the_cutoff_change_nothing() -> None:
@@ -81,10 +82,10 @@ def test_reports_from_after_the_cutoff_change_nothing() -> None:
 def test_doubts_about_the_level_end_with_the_emptying() -> None:
     history = read_until(histories()[2], CUTOFF - 2 * HOUR)
     stuck = replace(history, levels=np.where(history.times > CUTOFF - 3 * DAY, 0.42, history.levels))
-    assert inflow_curve(stuck).level_sd > 0
+    assert inflow_curve(stuck).level_sd > 0.03
     emptied = inflow_curve(replace(stuck, collections=np.array([CUTOFF - HOUR])))
-    assert emptied.level_sd == 0
-    assert emptied.level_known() == emptied.residual
+    assert emptied.level_sd == emptied.left.sd < 0.03
+    assert emptied.level_known() == emptied.left.level
     assert not emptied.doubts
 
 
@@ -110,4 +111,4 @@ def test_windows_of_a_backtest_run_from_the_reported_emptying() -> None:
     windows = windows_of(state, np.array([24.0, 48.0]), np.array([CUTOFF + 30 * HOUR]))
     assert windows.column("length_hours") == pytest.approx([48, 18])
     assert windows.column("lead_hours") == pytest.approx([-24, 30])
-    assert windows.column("base") == pytest.approx(state.curve.residual)
+    assert windows.column("base") == pytest.approx(state.curve.left.level)

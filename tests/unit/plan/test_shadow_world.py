@@ -63,7 +63,7 @@ def test_the_shadow_worlds_level_rises_by_what_really_came_in_and_falls_when_its
     before, after, later = (BEGIN + 2 * DAY + hour * HOUR for hour in (8.9, 9.1, 9.1 + 48))
     levels = worlds.shadow(np.array([before, after, later]))
     assert levels[0] > 0.4
-    assert levels[1] == pytest.approx(worlds.curve.residual, abs=0.02)
+    assert levels[1] == pytest.approx(worlds.curve.left.level, abs=0.02)
     assert levels[2] - levels[1] == pytest.approx(2 * PER_DAY, abs=0.04)
 
 
