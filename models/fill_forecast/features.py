@@ -227,7 +227,7 @@ def _level_values(seen: History, curve: InflowCurve, cutoff: float, fillings: Fi
     first = int(curve.emptyings.first_after[-1]) if len(curve.emptyings) else 0
     return [
         float(seen.levels[-1]),
-        curve.level_at_end(),
+        curve.level_lately(),
         mean,
         carried_over_a_day(curve, cutoff, fillings),
         *(carried_over_days(curve, cutoff, days) for days in (3, 7)),

@@ -19,23 +19,25 @@ from models.fill_forecast.suspects import FULL, jitter, suspect_readings
 from models.fill_forecast.swaps import swap_steps, without_offsets
 
 _MOST_CARRIED = 0.05
+_AVERAGED_GAIN = 0.04
+"""Averaged are readings within the time in which so much comes in, a few of a sensor's errors."""
+_LONGEST_AVERAGED_DAYS = 3.0
+_LOST_WITH_AGE = 0.8
+_CONTRADICTED = 0.01
 _LEAST_DAYS_BY_HOUR = 14
 _PRIOR_HOURS = 3.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InflowCurve:
-    (
-        """Cumulative inflow at the trusted readings of a history.
+    """Cumulative inflow at the trusted readings of a history.
 
     `cumulative` may fall a little from reading to reading (jitter is kept: it is part of what is uncertain). `censored[i]` says
-    that the interval up to reading i+1 touched full. `left` is the level that emptyings usually leave, `usual` what comes in by the
+    that the interval up to reading i+1 touched full. `left` is what emptyings usually leave, `usual` what comes in by the
     hours of an average day. `level_sd` is how sure the last level is beyond a sensor's ordinary jitter, `doubts` say why. `fusion` is there
     where deposits had a say. `emptied_unread` is when a truck reported to have emptied it, if no reading has shown that yet; doubts about the
     level end there. `reported_share` of its emptyings are reported by trucks.
     """
-        ""
-    )
 
     times: FloatArray
     levels: FloatArray
@@ -68,17 +70,37 @@ class InflowCurve:
         return float(self.times[self.emptyings.first_after[-1]]) if len(self.emptyings) else None
 
     def level_at_end(self) -> float:
-        """The robust level at the newest trusted reading: the median of the last three since the last emptying, carried
-        forward by what usually comes in at that time of the day; the newest reading itself where readings are far apart."""
-        if self.fusion is not None:
+        """The robust level at the newest trusted reading, from those since the last emptying; the newest reading itself where readings are far
+        apart."""
+        return float(np.clip(self._steady_level() + self.level_shift, 0.0, 1.0))
+
+    def level_lately(self) -> float:
+        """What the last three readings tell of it: their median since the last emptying, carried forward by what usually comes in at that time of
+        the day; the newest reading itself where readings are far apart."""
+        if self.fusion is not None or len(self.levels) - self._filling_begins() < 3 or is_sparse(self.times):
             return float(self.levels[-1])
-        first = int(self.emptyings.first_after[-1]) if len(self.emptyings) else 0
-        last = slice(max(first, len(self.levels) - 3), None)
-        if len(self.levels[last]) < 3 or is_sparse(self.times):
-            return min(1.0, float(self.levels[-1]) + self.level_shift)
-        middle = len(self.levels) - 3 + int(np.argsort(self.levels[last], kind="stable")[1])
-        since = float(self.usual.inflow(self.times[middle:][:1], self.times[-1:])[0])
-        return float(np.clip(self.levels[middle] + min(_MOST_CARRIED, since) + self.level_shift, 0.0, 1.0))
+        middle = len(self.levels) - 3 + int(np.argsort(self.levels[-3:], kind="stable")[1])
+        return min(1.0, float(self.levels[middle]) + min(_MOST_CARRIED, float(self._carried(middle)[0])))
+
+    def _steady_level(self) -> float:
+        """The mean of the readings within which little came in, each carried to the newest and weighing less the older it is: a sensor's jitter is
+        as large as a day's inflow. Where it contradicts the last three, the level has really moved, and these tell it."""
+        lately = self.level_lately()
+        reach = _AVERAGED_GAIN / max(self.rate_per_day, _AVERAGED_GAIN / _LONGEST_AVERAGED_DAYS) * DAY
+        begin = max(self._filling_begins(), int(np.searchsorted(self.times, self.times[-1] - reach)))
+        if self.fusion is not None or len(self.levels) - begin <= 3 or is_sparse(self.times):
+            return lately
+        weights = 1 - _LOST_WITH_AGE * (self.times[-1] - self.times[begin:]) / reach
+        mean = float(np.average(self.levels[begin:] + self._carried(begin), weights=weights))
+        return mean if abs(mean - lately) <= 3 * jitter(self.levels) + _CONTRADICTED else lately
+
+    def _filling_begins(self) -> int:
+        """The first reading since the last emptying."""
+        return int(self.emptyings.first_after[-1]) if len(self.emptyings) else 0
+
+    def _carried(self, begin: int) -> FloatArray:
+        """What usually comes in from each reading from `begin` on to the newest."""
+        return self.usual.inflow(self.times[begin:], np.full(len(self.times) - begin, self.times[-1]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -81,12 +81,17 @@ def linear_since_emptying(rows: Rows) -> FloatArray:
 
 def median_rate(rows: Rows) -> FloatArray:
     """Level now plus the median daily inflow of 90 days; with a plan from its last collection on."""
-    return np.clip(rows.named("base") + rows.named("by_median_rate_90d"), 0.0, 1.0)
+    return np.clip(_begin(rows) + rows.named("by_median_rate_90d"), 0.0, 1.0)
 
 
 def weekday_rate(rows: Rows) -> FloatArray:
     """The same with the weekdays' mean inflow of eight weeks."""
-    return np.clip(rows.named("base") + rows.named("by_week_profile"), 0.0, 1.0)
+    return np.clip(_begin(rows) + rows.named("by_week_profile"), 0.0, 1.0)
+
+
+def _begin(rows: Rows) -> FloatArray:
+    """What a planner would count from: the level as the last three readings tell it, or what the last collection leaves."""
+    return np.where(rows.named("lead_hours") == 0, rows.named("level_robust"), rows.named("base"))
 
 
 POINT_BASELINES: dict[str, Callable[[Rows], FloatArray]] = {

@@ -115,6 +115,7 @@ def _print_times(times: list[TimeCase]) -> None:
     )
     classes = {name: [case for case in times if case.fraction == name] for name in sorted({case.fraction for case in times})}
     classes |= {name: [case for case in times if case.fast == fast] for name, fast in (("slow", False), ("fast", True))}
+    classes |= {f"{name}, read within a day": [case for case in classes[name] if case.read] for name in ("slow", "fast")}
     classes |= {
         f"{name}, {begin:g} to {begin + 1:g} d ahead": [case for case in classes[name] if begin < case.lead_days <= begin + 1]
         for name in ("slow", "fast")

@@ -38,3 +38,24 @@ def test_the_robust_level_does_not_follow_a_single_last_spike() -> None:
     levels = np.concatenate([0.3 + 0.001 * np.arange(50), [0.95]])
     curve = inflow_curve(History("c", "paper", START + HOUR * np.arange(51.0), levels))
     assert curve.level_at_end() == pytest.approx(0.35, abs=0.02)
+
+
+def slow_and_noisy(seed: int, raised: float = 0.0) -> History:
+    """Two points a day, read hourly with two points of noise; `raised`: the last four readings stand so much higher."""
+    hours = np.arange(24 * 20.0)
+    noise = np.random.default_rng(seed).normal(0, 0.02, len(hours))
+    levels = 0.2 + 0.02 * hours / 24 + noise + np.where(hours >= len(hours) - 4, raised, 0.0)
+    return History("c", "glass", START + HOUR * hours, np.clip(levels, 0, 1))
+
+
+def test_a_slow_level_is_told_by_many_readings_together() -> None:
+    """The median of three would be off by 1.1 points."""
+    errors = [inflow_curve(slow_and_noisy(seed)).level_at_end() - (0.2 + 0.02 * (20 - 1 / 24)) for seed in range(60)]
+    assert np.mean(np.abs(errors)) < 0.006
+    assert abs(np.mean(errors)) < 0.002
+
+
+def test_a_level_that_has_really_moved_is_followed_at_once() -> None:
+    """By less than is a jump out of all proportion."""
+    levels = [inflow_curve(slow_and_noisy(seed, raised=0.2)).level_at_end() for seed in range(60)]
+    assert np.median(levels) == pytest.approx(0.8, abs=0.02)
