@@ -109,3 +109,12 @@ def test_a_container_that_reads_full_but_may_not_be_is_not_full_for_sure() -> No
     assert overflow_probability(full, full.cutoff + timedelta(hours=1)) == 1.0
     doubted = full.model_copy(update={"level_sd": 0.2})
     assert 0.3 < overflow_probability(doubted, full.cutoff + timedelta(hours=1)) < 0.8
+
+
+def test_a_noisy_sensor_that_reads_full_is_full_and_a_silent_one_that_was_perhaps_emptied_is_not() -> None:
+    noisy = steady(level=1.0).model_copy(update={"level_error": (-0.3, 0.0, 0.3)})
+    soon = noisy.cutoff + timedelta(hours=1)
+    assert overflow_probability(noisy, soon) == 1.0
+    silent = noisy.model_copy(update={"level_error": (-0.9, 0.0, 0.0), "data_grade": "stale"})
+    assert 0.4 < overflow_probability(silent, soon) < 0.7
+    assert overflow_probability(silent.model_copy(update={"level_error": (-0.1, 0.0, 0.1)}), soon) == 1.0
