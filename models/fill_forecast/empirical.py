@@ -115,7 +115,7 @@ class FittedEmpiricalInflow:
         by_deposits_alone = curve.fusion is not None and not curve.fusion.level_is_read
         error = None if by_deposits_alone or curve.emptied_unread is not None else self.level_errors.get(history.fraction)
         first_week = days < _FIRST_WEEK_DAYS
-        maybe_emptied = unseen_emptying(curve, cutoff) if grade == STALE and not first_week else None
+        maybe_emptied = unseen_emptying(curve, cutoff) if grade == STALE else None
         if maybe_emptied is not None:
             # What fell into the time since the last reading is in the level then, and no longer in the width of every horizon.
             ahead = self._inflow(curve, history.fraction, days, cutoff, horizons, quantiles, cutoff, history.holidays)

@@ -14,11 +14,12 @@ from models.fill_forecast.history import DAY, FloatArray
 from models.fill_forecast.inflow import InflowCurve
 
 _FEWEST_INTERVALS = 3
+_FIRST_DAYS = 7.0
 _MOST_INTERVALS = 20
 _ANY_TIME = -np.log1p(-np.array([1.0, 3.0, 5.0]) / 6)
 """Three waits, in mean intervals, of emptyings that come at any time: what so few of its own intervals do not show."""
 _SHORTEST = DAY / 4
-LEAST_CHANCE = 0.05
+_LEAST_CHANCE = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,19 +42,21 @@ class UnseenEmptying:
 
 
 def unseen_emptying(curve: InflowCurve, now: float) -> UnseenEmptying | None:
-    """None where it can be left out: trucks report, too few emptyings are known, or a report or deposits tell of the time since."""
-    if curve.emptied_unread is not None or curve.fusion is not None or len(curve.emptyings) <= _FEWEST_INTERVALS:
+    """None where it can be left out: trucks report, too little is known of it yet, or a report or deposits tell of the time since."""
+    young = len(curve.emptyings) <= _FEWEST_INTERVALS or curve.times[-1] - curve.times[0] < _FIRST_DAYS * DAY
+    if young or curve.emptied_unread is not None or curve.fusion is not None:
         return None
     emptied = curve.times[curve.emptyings.first_after]
     intervals = np.diff(emptied)[-_MOST_INTERVALS:]
     waited, silent = float(curve.times[-1] - emptied[-1]), now - float(curve.times[-1])
-    waits = np.concatenate([intervals[intervals > waited] - waited, float(np.mean(intervals)) * _ANY_TIME])
+    usual = max(_SHORTEST, float(np.mean(intervals)))
+    waits = np.concatenate([intervals[intervals > waited] - waited, usual * _ANY_TIME])
     within = waits[waits < silent]
-    # One wait beyond any other, so that nothing is certain; and that no truck reported it counts as far as trucks do report.
+    # One wait beyond any other, so that nothing is certain; and that no truck reported one of so many counts as far as trucks do report.
     emptied_by_now = len(within) / (len(waits) + 1)
-    unreported = emptied_by_now * (1 - curve.reported_share)
+    unreported = emptied_by_now * (1 - curve.reported_share) ** max(1.0, silent / usual)
     chance = unreported / (unreported + 1 - emptied_by_now)
-    if chance < LEAST_CHANCE:
+    if chance < _LEAST_CHANCE:
         return None
     return UnseenEmptying(chance, curve.times[-1] + _last_of_a_row(within, np.maximum(intervals, _SHORTEST), silent))
 

@@ -94,12 +94,22 @@ def test_where_trucks_report_silence_says_that_it_was_not_emptied() -> None:
     assert overflow_probability(forecast, forecast.cutoff + timedelta(days=1)) == 1.0
 
 
-def test_half_of_the_reports_make_it_likelier_but_not_sure_that_it_was_not() -> None:
-    never, half = silent(0, 8), silent(0, 8, reported=True)
+def half_reported(days: float) -> list[float]:
+    """The chance where nobody reports, and where every other emptying was reported."""
+    never, half = silent(0, days), silent(0, days, reported=True)
     half = replace(half, collections=half.collections[::2])
-    chances = [found.chance for item in (never, half) if (found := unseen_emptying(inflow_curve(item), CUTOFF))]
-    assert len(chances) == 2
+    return [found.chance for item in (never, half) if (found := unseen_emptying(inflow_curve(item), CUTOFF))]
+
+
+def test_half_of_the_reports_make_it_likelier_but_not_sure_that_it_was_not() -> None:
+    chances = half_reported(6)
     assert chances[1] == pytest.approx(0.5 * chances[0] / (1 - 0.5 * chances[0])), "by Bayes' rule"
+
+
+def test_that_none_of_many_was_reported_says_more_than_that_one_was_not() -> None:
+    never, half = half_reported(45)
+    assert never > 0.85
+    assert half < 0.4
 
 
 def test_how_likely_it_overflows_says_how_likely_it_was_not_emptied() -> None:
