@@ -14,7 +14,7 @@ import numpy as np
 
 from models.domain.forecast import InflowForecast
 from models.fill_forecast.backtest import FAST_RATE
-from models.fill_forecast.explain import STALE
+from models.fill_forecast.explain import GOOD
 from models.fill_forecast.forecaster import Forecaster
 from models.fill_forecast.history import DAY, HOUR, History, moment
 from models.fill_forecast.inflow import inflow_curve
@@ -53,14 +53,13 @@ class CoverageCase:
 
 @dataclass(frozen=True, slots=True)
 class TimeCase:
-    """One forecast that said, by its median, that 80 % is reached within five days: `lead_days` ahead, of a container that was `read` within the day
-    before, or of a silent one. `error_days` is how much later it said so
-    than it was; `learning_error_days` that of somebody who knows all but the rate, and `least_error_days` of somebody who knows that, too
-    (`simulators.oracle`); None where they expect it beyond a fortnight."""
+    """One forecast that said, by its median, that 80 % is reached within five days: `lead_days` ahead; `good` where nothing was wrong with the data,
+    as far as the forecast knew. `error_days` is how much later it said so than it was; `learning_error_days` that of somebody who knows all but the
+    rate, and `least_error_days` of somebody who knows that, too (`simulators.oracle`); None where they expect it beyond a fortnight."""
 
     fraction: str
     fast: bool
-    read: bool
+    good: bool
     lead_days: float
     error_days: float
     learning_error_days: float | None
@@ -148,7 +147,7 @@ def time_case(series: FillSeries, forecast: InflowForecast, rng: np.random.Gener
     return TimeCase(
         series.fraction,
         fast=rate >= FAST_RATE,
-        read=forecast.data_grade != STALE,
+        good=forecast.data_grade == GOOD,
         lead_days=(said.timestamp() - cutoff) / DAY,
         error_days=(said.timestamp() - true) / DAY,
         learning_error_days=(learnt - true) / DAY if learnt is not None else None,

@@ -149,7 +149,7 @@ def state_at(history: History, cutoff: float, known_at: float) -> State | None:
         cutoff=cutoff,
         values=values,
         curve=curve,
-        level=curve.level_at_end(),
+        level=curve.level_read(),
         observed_at=float(curve.times[-1]),
         hours=hours,
         cumulative=cumulative,

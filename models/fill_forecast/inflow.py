@@ -19,8 +19,9 @@ from models.fill_forecast.suspects import FULL, jitter, suspect_readings
 from models.fill_forecast.swaps import swap_steps, without_offsets
 
 _MOST_CARRIED = 0.05
-_AVERAGED_GAIN = 0.04
-"""Averaged are readings within the time in which so much comes in, a few of a sensor's errors."""
+_AVERAGED_ERRORS, _MOST_AVERAGED = 1.5, 0.04
+"""Averaged are readings within the time in which one and a half of a sensor's errors come in: beyond that, what came in is less sure than a
+reading."""
 _LONGEST_AVERAGED_DAYS = 3.0
 _LOST_WITH_AGE = 0.8
 _CONTRADICTED = 0.01
@@ -72,7 +73,7 @@ class InflowCurve:
     def level_at_end(self) -> float:
         """The robust level at the newest trusted reading, from those since the last emptying; the newest reading itself where readings are far
         apart."""
-        return float(np.clip(self._steady_level() + self.level_shift, 0.0, 1.0))
+        return float(np.clip(self.level_read() + self.level_shift, 0.0, 1.0))
 
     def level_lately(self) -> float:
         """What the last three readings tell of it: their median since the last emptying, carried forward by what usually comes in at that time of
@@ -82,17 +83,19 @@ class InflowCurve:
         middle = len(self.levels) - 3 + int(np.argsort(self.levels[-3:], kind="stable")[1])
         return min(1.0, float(self.levels[middle]) + min(_MOST_CARRIED, float(self._carried(middle)[0])))
 
-    def _steady_level(self) -> float:
+    def level_read(self) -> float:
         """The mean of the readings within which little came in, each carried to the newest and weighing less the older it is: a sensor's jitter is
         as large as a day's inflow. Where it contradicts the last three, the level has really moved, and these tell it."""
         lately = self.level_lately()
-        reach = _AVERAGED_GAIN / max(self.rate_per_day, _AVERAGED_GAIN / _LONGEST_AVERAGED_DAYS) * DAY
+        error = jitter(self.levels)
+        gain = min(_MOST_AVERAGED, _AVERAGED_ERRORS * error)
+        reach = float(np.clip(gain / max(self.rate_per_day, 1e-6), 0.0, _LONGEST_AVERAGED_DAYS)) * DAY
         begin = max(self._filling_begins(), int(np.searchsorted(self.times, self.times[-1] - reach)))
         if self.fusion is not None or len(self.levels) - begin <= 3 or is_sparse(self.times):
             return lately
         weights = 1 - _LOST_WITH_AGE * (self.times[-1] - self.times[begin:]) / reach
         mean = float(np.average(self.levels[begin:] + self._carried(begin), weights=weights))
-        return mean if abs(mean - lately) <= 3 * jitter(self.levels) + _CONTRADICTED else lately
+        return mean if abs(mean - lately) <= 3 * error + _CONTRADICTED else lately
 
     def _filling_begins(self) -> int:
         """The first reading since the last emptying."""
