@@ -19,9 +19,8 @@ from models.fill_forecast.suspects import FULL, jitter, suspect_readings
 from models.fill_forecast.swaps import swap_steps, without_offsets
 
 _MOST_CARRIED = 0.05
-_AVERAGED_ERRORS, _MOST_AVERAGED = 1.5, 0.04
-"""Averaged are readings within the time in which one and a half of a sensor's errors come in: beyond that, what came in is less sure than a
-reading."""
+_AVERAGED_GAIN = 0.04
+"""Averaged are readings within the time in which so much comes in, a few of a sensor's errors."""
 _LONGEST_AVERAGED_DAYS = 3.0
 _LOST_WITH_AGE = 0.8
 _CONTRADICTED = 0.01
@@ -87,15 +86,13 @@ class InflowCurve:
         """The mean of the readings within which little came in, each carried to the newest and weighing less the older it is: a sensor's jitter is
         as large as a day's inflow. Where it contradicts the last three, the level has really moved, and these tell it."""
         lately = self.level_lately()
-        error = jitter(self.levels)
-        gain = min(_MOST_AVERAGED, _AVERAGED_ERRORS * error)
-        reach = float(np.clip(gain / max(self.rate_per_day, 1e-6), 0.0, _LONGEST_AVERAGED_DAYS)) * DAY
+        reach = min(_LONGEST_AVERAGED_DAYS, _AVERAGED_GAIN / max(self.rate_per_day, 1e-6)) * DAY
         begin = max(self._filling_begins(), int(np.searchsorted(self.times, self.times[-1] - reach)))
         if self.fusion is not None or len(self.levels) - begin <= 3 or is_sparse(self.times):
             return lately
         weights = 1 - _LOST_WITH_AGE * (self.times[-1] - self.times[begin:]) / reach
         mean = float(np.average(self.levels[begin:] + self._carried(begin), weights=weights))
-        return mean if abs(mean - lately) <= 3 * error + _CONTRADICTED else lately
+        return mean if abs(mean - lately) <= 3 * jitter(self.levels) + _CONTRADICTED else lately
 
     def _filling_begins(self) -> int:
         """The first reading since the last emptying."""
