@@ -19,6 +19,8 @@ from api.dependencies import Backend
 from models.domain.failures import UserError
 from models.domain.reading import TimeSource
 from models.fill_forecast.artifact import ArtifactRefused, pack, sha256
+from models.fill_forecast.empirical import VERSION as OWN_PAST
+from models.fill_forecast.empirical import EmpiricalInflow
 from models.fill_forecast.history import DAY
 from models.sensor_kinds.container_fill import CONTAINER_FILL, ContainerFill
 from processors.forecast.refit import refit
@@ -111,7 +113,7 @@ async def test_forecasts_are_made_by_the_model_that_was_taken_and_a_refused_one_
     old = replace(before, description=before.description.model_copy(update={"scikit_learn": "0.99.1"}))
     await _save(waste, pack(old))
     second = (await waste.forecast(NOW))[0]
-    assert (second.model_grade, second.forecaster, second.forecaster_version) == ("fallback", "empirical_inflow", "2")
+    assert (second.model_grade, second.forecaster, second.forecaster_version) == ("fallback", EmpiricalInflow.name, OWN_PAST)
     assert "was fitted under scikit-learn 0.99.1" in second.basis
     async with waste.pool.acquire() as connection:
         stored = await connection.fetch("SELECT DISTINCT model_grade FROM forecast_current")
