@@ -109,7 +109,8 @@ class ServedInflow:
                 continue
             members = {OWN_PAST: above_level(alone)}
             if index in told and state is not None:
-                unseen = alone.level_at_cutoff - state.level
+                # Counted from where the own past counts from: of a jump half, of a level that stands still half of what was missed.
+                unseen = alone.level_at_cutoff - state.curve.level_at_end()
                 members[GLOBAL_MODEL] = told[index] - unseen
             made_all.append(self._weighed(history, alone, members, cutoff, quantiles))
         return made_all

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from models.fill_forecast.fit_served import LEAST_COMPARED, Comparison, compare,
 from models.fill_forecast.forecaster import QUANTILES
 from models.fill_forecast.history import DAY, HOUR, History, moment
 from models.fill_forecast.inflow_cases import Cases
+from models.fill_forecast.overlay import level_quantiles
 from models.fill_forecast.served_inflow import GLOBAL_MODEL, NAME, OWN_PAST, ServedInflow
 from processors.forecast.serving import ServingModel
 from tests.unit.fill_forecast.counted import CUTOFF as COUNTED_CUTOFF
@@ -212,3 +214,15 @@ def test_worse_is_decided_by_pinball_loss_and_by_what_intervals_cover() -> None:
     assert wide_but_honest.ratio > 1.005
     assert wide_but_honest.not_worse
     assert "nearer to 80 %" in wide_but_honest.sentence
+
+
+def test_after_a_jump_the_global_model_too_counts_from_half_of_it() -> None:
+    """It tells what comes in, not that the level is what the sensor reads: hours later the forecast stands about where it began."""
+    history = histories()[0]
+    raised = np.where(history.times > CUTOFF - 0.6 * DAY, 1.0, history.levels)
+    made = fitted().model.forecast(replace(history, levels=raised), cutoff=CUTOFF, known_at=CUTOFF)
+    assert made is not None
+    assert "half of it is counted" in made.basis
+    assert 0.4 < made.level_at_cutoff < 0.9
+    later = level_quantiles(made, (), [made.cutoff + timedelta(hours=12)]).levels[made.quantiles.index(0.5), 0]
+    assert later < made.level_at_cutoff + 0.08
