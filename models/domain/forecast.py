@@ -55,11 +55,11 @@ class InflowForecast(DomainType):
     `level_error[q]` is what to add to `level_at_cutoff` for its own quantile (empty: taken as exact): a sensor sees a heap, not the mean.
     `level_sd` is how unsure that level is beyond a sensor in order (standard deviation), `errors_shared` whether it errs the way the inflow does
     (both from the same litres per deposit).
+    `emptied_unseen` is the chance that a silent container was emptied since it was read, which `level_error` holds then.
     `level_after_emptying` is what collections of this container usually leave behind, `level_after_sd` how sure that is (standard deviation).
-    `model_grade` says by what it was made: "full"
-    (the served model with all its members), "partial" (a member was missing), "stale" (the served model has not been fitted for
-    long) or "fallback" (the container's own past alone, because no model could serve). `uncalibrated` is there where the spread was
-    set right by resolved forecasts.
+    `model_grade` says by what it was made: "full" (the served model with all its members), "partial" (a member was missing), "stale" (the served
+    model has not been fitted for long) or "fallback" (the container's own past alone, because no model could serve). `uncalibrated` is there
+    where the spread was set right by resolved forecasts.
     """
 
     container_id: str
@@ -78,6 +78,7 @@ class InflowForecast(DomainType):
     level_after_sd: float = 0.0
     model_grade: str = FALLBACK
     level_sd: float = 0.0
+    emptied_unseen: float = 0.0
     errors_shared: bool = False
     evidence: ForecastEvidence | None = None
     level_error: tuple[float, ...] = ()

@@ -26,7 +26,7 @@ def carried_over_a_day(curve: InflowCurve, cutoff: float, fillings: FillingRates
     are fewer than three, or readings are hours apart."""
     first = _first_of(curve, cutoff - DAY)
     if len(curve.times) - first < _LEAST_READINGS or is_sparse(curve.times):
-        return curve.level_at_end()
+        return curve.level_read()
     usual = curve.usual.inflow(curve.times[first:], np.full(len(curve.times) - first, cutoff))
     if not np.isnan(fillings.middle) and curve.usual.per_day > 0:
         usual = usual * max(0.0, fillings.middle) / curve.usual.per_day

@@ -17,7 +17,7 @@ from models.fill_forecast.deposit_volume import SINGLE_SPREAD, DepositVolume, Vo
 from models.fill_forecast.explain import STALE, basis_sentence, data_grade
 from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES, in_order
 from models.fill_forecast.fusion import fused
-from models.fill_forecast.history import DAY, HOUR, FloatArray, History, IntArray, moment
+from models.fill_forecast.history import DAY, FIRST_WEEK_DAYS, HOUR, FloatArray, History, IntArray, moment
 from models.fill_forecast.inflow import InflowCurve, hourly, inflow_curve
 from models.fill_forecast.recalibration import factors_of, recalibrated
 from models.fill_forecast.resolving import hindsight, level_errors, resolved
@@ -27,7 +27,6 @@ from models.fill_forecast.widening import normal_quantiles, widened
 
 VERSION = "3"
 WINDOW_DAYS = 60
-_FIRST_WEEK_DAYS = 7.0
 _OWN_ONLY_AFTER_DAYS = 28.0
 _ENOUGH_STARTS = 20
 _POOL_STARTS = 40
@@ -56,7 +55,7 @@ class EmpiricalInflow:
             seen = fused(history.seen(cutoff, known_at))
             if seen.fused is not None:
                 volumes.append((history.fraction, seen.fused.volume, history.capacity_l))
-            if len(seen.times) < 2 or seen.times[-1] - seen.times[0] < _FIRST_WEEK_DAYS * DAY:
+            if len(seen.times) < 2 or seen.times[-1] - seen.times[0] < FIRST_WEEK_DAYS * DAY:
                 continue
             hours, values = hourly(inflow_curve(seen), days=WINDOW_DAYS, end=cutoff)
             if not len(hours):  # silent for longer than what is looked at
@@ -114,7 +113,7 @@ class FittedEmpiricalInflow:
         grade = data_grade(curve, cutoff)
         by_deposits_alone = curve.fusion is not None and not curve.fusion.level_is_read
         error = None if by_deposits_alone or curve.emptied_unread is not None else self.level_errors.get(history.fraction)
-        first_week = days < _FIRST_WEEK_DAYS
+        first_week = days < FIRST_WEEK_DAYS
         maybe_emptied = unseen_emptying(curve, cutoff) if grade == STALE else None
         if maybe_emptied is not None:
             # What fell into the time since the last reading is in the level then, and no longer in the width of every horizon.
@@ -155,7 +154,7 @@ class FittedEmpiricalInflow:
     ) -> FloatArray:
         """Quantiles [quantile, span] of what flows in within `spans` hours from `start`."""
         pooled = self.pooled(fraction, spans, quantiles)
-        if days < _FIRST_WEEK_DAYS:
+        if days < FIRST_WEEK_DAYS:
             return pooled
         own = _own_quantiles(curve, start, spans, quantiles, cutoff, holidays)
         own = _as_uncertain_as_deposits(own, curve, quantiles)
@@ -185,13 +184,14 @@ def _perhaps_emptied(made: InflowForecast, maybe: UnseenEmptying, curve: InflowC
     """The forecast of a container that may have been emptied since it was read; else `unseen` [quantile] flowed in until the cutoff."""
     untouched = curve.level_known() + np.interp(_SILENT_LEVELS, made.quantiles, unseen)
     level, *levels = maybe.level_quantiles(curve, untouched, made.cutoff.timestamp(), (0.5, *made.quantiles)).tolist()
-    return made.model_copy(update={"level_at_cutoff": level, "level_error": tuple(at - level for at in levels)})
+    error = tuple(at - level for at in levels)
+    return made.model_copy(update={"level_at_cutoff": level, "level_error": error, "emptied_unseen": maybe.chance})
 
 
 def own_weight(days: float) -> float:
     """How much what a container has shown in so many days counts beside the distribution of its fraction: from nothing in its first week to all
     after its fourth."""
-    return min(1.0, max(0.0, days - _FIRST_WEEK_DAYS) / (_OWN_ONLY_AFTER_DAYS - _FIRST_WEEK_DAYS))
+    return min(1.0, max(0.0, days - FIRST_WEEK_DAYS) / (_OWN_ONLY_AFTER_DAYS - FIRST_WEEK_DAYS))
 
 
 def _calibrated(bare: FittedEmpiricalInflow, seen: Sequence[History], cutoff: float, known_at: float) -> FittedEmpiricalInflow:

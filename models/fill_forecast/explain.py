@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.fill_forecast.history import DAY, HOUR, SPARSE, usual_interval
+from models.fill_forecast.history import DAY, FIRST_WEEK_DAYS, HOUR, is_sparse, usual_interval
 from models.fill_forecast.inflow import InflowCurve
 from models.fill_forecast.unseen_emptying import unseen_emptying
 
@@ -15,20 +15,22 @@ _SURE_SD = 0.08
 def data_grade(curve: InflowCurve, cutoff: float) -> str:
     """ "stale" when the newest reading is older than a day (or three usual intervals), "doubtful" when something is wrong with
     it (`doubts`, `fusion`), the level is not sure, the newest one jumps, or there is less than a week of data; else "good"."""
-    interval = usual_interval(curve.times)
-    if cutoff - curve.times[-1] > max(DAY, 3 * interval):
+    if _is_silent(curve, cutoff):
         return STALE
-    jumps = len(curve.levels) > 1 and interval <= SPARSE and curve.levels[-1] - curve.levels[-2] > 0.3
-    young = curve.times[-1] - curve.times[0] < 7 * DAY
+    jumps = len(curve.levels) > 1 and not is_sparse(curve.times) and curve.levels[-1] - curve.levels[-2] > 0.3
+    young = curve.times[-1] - curve.times[0] < FIRST_WEEK_DAYS * DAY
     return DOUBTFUL if curve.doubts or curve.level_sd > _SURE_SD or jumps or young else GOOD
+
+
+def _is_silent(curve: InflowCurve, cutoff: float) -> bool:
+    return bool(cutoff - curve.times[-1] > max(DAY, 3 * usual_interval(curve.times)))
 
 
 def doubts_at(curve: InflowCurve, cutoff: float) -> tuple[str, ...]:
     """What is wrong with the data, each as part of a sentence."""
-    silent = cutoff - curve.times[-1]
-    if silent <= max(DAY, 3 * usual_interval(curve.times)):
+    if not _is_silent(curve, cutoff):
         return curve.doubts
-    told = f"the sensor has been silent for {_span(silent)}"
+    told = f"the sensor has been silent for {_span(cutoff - curve.times[-1])}"
     unseen = unseen_emptying(curve, cutoff)
     maybe = f", in which it may have been emptied ({100 * unseen.chance:.0f} %)" if unseen is not None else ""
     return (*curve.doubts, told + maybe)

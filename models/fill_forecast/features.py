@@ -104,6 +104,12 @@ class State:
     """The distance between neighbouring levels of a sensor that knows few of them, else 0."""
     holidays: IntArray
 
+    @property
+    def counted_level(self) -> float:
+        """What the served model counts from, as the container's own past does: of a jump half, of a level that stands still half of what was
+        missed."""
+        return self.curve.level_at_end()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:

@@ -27,6 +27,8 @@ LEAST_COUNTED = 10.0
 """Deposits below which a counter tells nothing."""
 HOUR = 3600.0
 DAY = 86_400.0
+FIRST_WEEK_DAYS = 7.0
+"""Until then a container's own readings say too little of it."""
 
 
 def _no_times() -> FloatArray:

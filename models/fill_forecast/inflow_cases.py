@@ -141,7 +141,7 @@ def true_inflow(curve: InflowCurve, state: State, targets: FloatArray) -> FloatA
     gap = curve.times[at] - curve.times[at - 1]
     read = inside & (gap <= max(1.01 * DAY, 4 * usual_interval(curve.times)))
     last = max(0, int(np.searchsorted(curve.times, state.observed_at, side="right")) - 1)
-    flowed = np.interp(targets, curve.times, curve.cumulative) - curve.cumulative[last] + curve.levels[last] - state.level
+    flowed = np.interp(targets, curve.times, curve.cumulative) - curve.cumulative[last] + curve.levels[last] - state.counted_level
     full_seconds = np.concatenate([[0.0], np.cumsum(np.diff(curve.times) * curve.censored)])
     stood = np.interp(targets, curve.times, full_seconds) - np.interp(state.observed_at, curve.times, full_seconds)
     readable = stood <= _MOST_CENSORED * np.maximum(targets - state.observed_at, 1.0)
@@ -164,5 +164,5 @@ def _own(
     if made is None:
         return np.full((len(horizon_hours), len(quantiles)), np.nan)
     ends = [made.cutoff + timedelta(hours=hours) for hours in horizon_hours]
-    own: FloatArray = uncut_levels(made, (), ends).T - state.level
+    own: FloatArray = uncut_levels(made, (), ends).T - state.counted_level
     return own

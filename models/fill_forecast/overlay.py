@@ -15,12 +15,8 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from models.domain.forecast import InflowForecast
-from models.fill_forecast.explain import STALE
 from models.fill_forecast.history import FloatArray
 from models.fill_forecast.widening import normal_quantiles, widened
-
-_ORDINARY_ERROR = 0.15
-"""Of a level, at the lowest of its quantiles, where it was not perhaps emptied: a sensor's own, and a heap's."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,9 +110,8 @@ def _exceedance(forecast: InflowForecast, moment: datetime, level: float, collec
 
 
 def _level_is_sure(forecast: InflowForecast) -> bool:
-    """Whether a level at full is taken for full: nothing is wrong with it, and a silent container was not emptied meanwhile, as far as is known."""
-    perhaps_emptied = forecast.data_grade == STALE and min(forecast.level_error, default=0.0) < -_ORDINARY_ERROR
-    return forecast.level_sd == 0 and not perhaps_emptied
+    """Whether a level at full is taken for full, whatever the sensor's ordinary error."""
+    return forecast.level_sd == 0 and forecast.emptied_unseen == 0
 
 
 def _hours_after(forecast: InflowForecast, moments: Sequence[datetime]) -> FloatArray:

@@ -16,7 +16,7 @@ import numpy as np
 from models.domain.forecast import InflowForecast, Uncalibrated
 from models.fill_forecast.explain import STALE
 from models.fill_forecast.forecaster import in_order
-from models.fill_forecast.history import BoolArray, FloatArray, IntArray
+from models.fill_forecast.history import FIRST_WEEK_DAYS, BoolArray, FloatArray, IntArray
 from models.fill_forecast.suspects import FULL
 
 WINDOW_DAYS = 60.0
@@ -28,7 +28,6 @@ _LEAST_CASES = 60
 _ALIKE = 4
 _HALF_TRUSTED_CASES = 300
 """Nine outcomes of one forecast, and forecasts of one container, have much in common: so many are worth a tenth of them."""
-_FIRST_WEEK_DAYS = 7.0
 _NARROWEST, _WIDEST = 0.4, 4.0
 
 Factors = Mapping[str, tuple[float, float]]
@@ -112,7 +111,7 @@ def _sides(resolved: Resolved, here: BoolArray, otherwise: tuple[float, float]) 
 def is_calibrated(forecast: InflowForecast) -> bool:
     """Whether outcomes say something of a forecast: not of a container in its first week, of one that has gone silent, or of one whose level
     nothing reads, which are few and unlike the others."""
-    young = forecast.evidence is None or forecast.evidence.days_of_data < _FIRST_WEEK_DAYS
+    young = forecast.evidence is None or forecast.evidence.days_of_data < FIRST_WEEK_DAYS
     unread = forecast.evidence is not None and not forecast.evidence.level_is_read
     return not young and not unread and forecast.data_grade != STALE
 

@@ -23,7 +23,7 @@ from models.fill_forecast.explain import STALE
 from models.fill_forecast.features import TAIL_DAYS, state_at
 from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES, in_order
 from models.fill_forecast.fusion import fused
-from models.fill_forecast.history import DAY, FloatArray, History
+from models.fill_forecast.history import DAY, FIRST_WEEK_DAYS, FloatArray, History
 from models.fill_forecast.inflow_cases import BANDS, Cases, band_of, features_of
 from models.fill_forecast.inflow_model import Regressors, predict_inflow
 from models.fill_forecast.overlay import apart_from_level_error, uncut_levels
@@ -35,7 +35,6 @@ OWN_PAST, GLOBAL_MODEL = "own past", "global model"
 MEMBERS = (OWN_PAST, GLOBAL_MODEL)
 EVERY_FRACTION = "*"
 LEAST_WIDTH = 0.01
-_FIRST_WEEK_DAYS = 7.0
 
 _Value = TypeVar("_Value")
 Weights = Mapping[str, Mapping[str, float]]
@@ -109,8 +108,7 @@ class ServedInflow:
                 continue
             members = {OWN_PAST: above_level(alone)}
             if index in told and state is not None:
-                # Counted from where the own past counts from: of a jump half, of a level that stands still half of what was missed.
-                unseen = alone.level_at_cutoff - state.curve.level_at_end()
+                unseen = alone.level_at_cutoff - state.counted_level
                 members[GLOBAL_MODEL] = told[index] - unseen
             made_all.append(self._weighed(history, alone, members, cutoff, quantiles))
         return made_all
@@ -132,7 +130,7 @@ class ServedInflow:
         evidence = evidence_of(seen, cutoff)
         horizons = np.array(alone.horizon_hours, dtype=float)
         calibrate = (
-            evidence.days_of_data >= _FIRST_WEEK_DAYS
+            evidence.days_of_data >= FIRST_WEEK_DAYS
             and alone.data_grade != STALE
             and evidence.level_is_read
             and not evidence.emptied_unread

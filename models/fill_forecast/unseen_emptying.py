@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.fill_forecast.history import DAY, FloatArray
+from models.fill_forecast.history import DAY, FIRST_WEEK_DAYS, FloatArray
 from models.fill_forecast.inflow import InflowCurve
 
 _FEWEST_INTERVALS = 3
-_FIRST_DAYS = 7.0
 _MOST_INTERVALS = 20
 _ANY_TIME = -np.log1p(-np.array([1.0, 3.0, 5.0]) / 6)
 """Three waits, in mean intervals, of emptyings that come at any time: what so few of its own intervals do not show."""
@@ -43,7 +42,7 @@ class UnseenEmptying:
 
 def unseen_emptying(curve: InflowCurve, now: float) -> UnseenEmptying | None:
     """None where it can be left out: trucks report, too little is known of it yet, or a report or deposits tell of the time since."""
-    young = len(curve.emptyings) <= _FEWEST_INTERVALS or curve.times[-1] - curve.times[0] < _FIRST_DAYS * DAY
+    young = len(curve.emptyings) <= _FEWEST_INTERVALS or curve.times[-1] - curve.times[0] < FIRST_WEEK_DAYS * DAY
     if young or curve.emptied_unread is not None or curve.fusion is not None:
         return None
     emptied = curve.times[curve.emptyings.first_after]

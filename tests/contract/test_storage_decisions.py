@@ -70,6 +70,7 @@ def _forecast(container_id: str = "c-1", *, hours: int = 0, level: float = 0.4) 
         known_at=cutoff,
         level_at_cutoff=level,
         level_sd=0.07,
+        emptied_unseen=0.4,
         level_observed_at=cutoff,
         quantiles=(0.1, 0.5, 0.9),
         horizon_hours=(24, 48),
@@ -77,6 +78,7 @@ def _forecast(container_id: str = "c-1", *, hours: int = 0, level: float = 0.4) 
         data_grade="good",
         basis="30 days of its own",
         level_after_emptying=0.05,
+        level_after_sd=0.03,
         model_grade="full",
         evidence=ForecastEvidence(
             last_good_level=level,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
@@ -63,7 +64,7 @@ def silent() -> History:
     return replace(sound, times=sound.times[kept], levels=sound.levels[kept])
 
 
-FAULTS = {
+FAULTS: dict[Callable[[], History], str] = {
     spikes: "readings far off within the last day",
     plateau: "it read full and fell back within the last day",
     covered: "points at once: a heap, a covered sensor or a large load",
@@ -79,11 +80,11 @@ def test_a_sound_sensor_has_no_doubts() -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
-def test_each_fault_widens_the_interval_and_is_named(fault: object) -> None:
-    faulty = fault()  # type: ignore[operator]  # one of the functions above
+def test_each_fault_widens_the_interval_and_is_named(fault: Callable[[], History]) -> None:
+    faulty = fault()
     assert width(faulty, 6) > 1.2 * width(history(), 6)
     told = sentence(faulty)
-    assert FAULTS[fault] in told  # type: ignore[index]  # as above
+    assert FAULTS[fault] in told
     assert "data doubtful" in told or "data stale" in told
 
 

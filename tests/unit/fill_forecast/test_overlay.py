@@ -115,6 +115,6 @@ def test_a_noisy_sensor_that_reads_full_is_full_and_a_silent_one_that_was_perhap
     noisy = steady(level=1.0).model_copy(update={"level_error": (-0.3, 0.0, 0.3)})
     soon = noisy.cutoff + timedelta(hours=1)
     assert overflow_probability(noisy, soon) == 1.0
-    silent = noisy.model_copy(update={"level_error": (-0.9, 0.0, 0.0), "data_grade": "stale"})
+    silent = noisy.model_copy(update={"level_error": (-0.9, 0.0, 0.0), "emptied_unseen": 0.5})
     assert 0.4 < overflow_probability(silent, soon) < 0.7
-    assert overflow_probability(silent.model_copy(update={"level_error": (-0.1, 0.0, 0.1)}), soon) == 1.0
+    assert overflow_probability(noisy.model_copy(update={"data_grade": "stale"}), soon) == 1.0

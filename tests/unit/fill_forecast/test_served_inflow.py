@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -37,9 +38,10 @@ def only_global() -> ServedInflow:
 
 
 @pytest.mark.parametrize("model", [served, only_global], ids=["as learnt", "the global model alone"])
-def test_quantiles_do_not_cross_and_do_not_fall_with_time(model: object) -> None:
-    made = model().forecast_many(histories(), cutoff=CUTOFF, known_at=CUTOFF)  # type: ignore[operator]  # one of the two above
+def test_quantiles_do_not_cross_and_do_not_fall_with_time(model: Callable[[], ServedInflow]) -> None:
+    made = model().forecast_many(histories(), cutoff=CUTOFF, known_at=CUTOFF)
     for forecast in made:
+        assert forecast is not None
         inflow = np.array(forecast.inflow_quantiles)
         assert (inflow >= 0).all()
         assert (np.diff(inflow, axis=0) >= 0).all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +15,10 @@ from ingest.pull.ndw_cut import cut, unpacked
 from models.domain.failures import DeadLetterReason as Reason
 from models.domain.failures import UserError
 from models.domain.message import RawMessage
+from models.domain.reading import Reading
 from models.domain.registry import SensorContext
+from models.sensor_kinds.bridge_state import BridgeState
+from models.sensor_kinds.traffic_flow import TrafficFlow
 from simulators.encoders.ndw import bridge_opening, publication, site_measurements
 from tests.unit.ingest.asserting import assert_refused
 from tests.unit.ingest.format_samples import NDW_SITE, NDW_TRAFFIC
@@ -25,6 +28,8 @@ BRIDGE = "NLIJM0233Y5126800143"
 SITE = context(NDW_SITE, "ndw_trafficspeed", "traffic_flow", channels=("1", "2", "3", "4"))
 SWING = context(BRIDGE, "ndw_bridge_openings", "bridge_state")
 AT = "2026-11-22T09:58:00Z"
+
+Kind = TypeVar("Kind", bound=Reading)
 
 
 def traffic(payload: bytes) -> RawMessage:
@@ -39,26 +44,33 @@ def decoded(message: RawMessage, by: SensorContext) -> Decoded:
     return decode_message(message, {by.sensor.sensor_id: by})
 
 
+def readings_of(kind: type[Kind], message: RawMessage, by: SensorContext) -> list[Kind]:
+    """What was decoded, all of one kind."""
+    found = decoded(message, by).readings
+    assert all(isinstance(item, kind) for item in found)
+    return [item for item in found if isinstance(item, kind)]
+
+
 def opening(version_at: str, begin: str, end: str = "", **more: Any) -> RawMessage:
     record = bridge_opening(BRIDGE, 3157135, version_at, begin, end, **more)
     return RawMessage(f"ndw/bridges/{BRIDGE}", publication("sit:SituationPublication", [record], AT), RECEIVED_AT)
 
 
-def roads(message: RawMessage) -> list[tuple[str, bool]]:
-    return [(f"{item.observed_at:%H:%M}", item.road_closed) for item in decoded(message, SWING).readings]  # type: ignore[attr-defined]  # bridge readings
+def roads(message: RawMessage) -> list[tuple[str, bool | None]]:
+    return [(f"{item.observed_at:%H:%M}", item.road_closed) for item in readings_of(BridgeState, message, SWING)]
 
 
 def test_published_layout_of_a_site() -> None:
-    flow, speed = decoded(traffic(NDW_TRAFFIC), SITE).readings
-    assert (flow.flow_per_h, flow.vehicle_count, flow.window_s) == (180.0, 3, 60)  # type: ignore[attr-defined]  # traffic readings
-    assert (speed.speed_km_h, speed.window_s) == (95.5, 60)  # type: ignore[attr-defined]  # traffic readings
+    flow, speed = readings_of(TrafficFlow, traffic(NDW_TRAFFIC), SITE)
+    assert (flow.flow_per_h, flow.vehicle_count, flow.window_s) == (180.0, 3, 60)
+    assert (speed.speed_km_h, speed.window_s) == (95.5, 60)
     assert flow.observed_at == speed.observed_at == datetime(2026, 11, 22, 9, 58, tzinfo=UTC)
     assert (flow.datastream_id, speed.datastream_id) == ("c-0001/1", "c-0001/3")
 
 
 def test_a_flow_that_is_no_count_of_a_minute_has_no_count() -> None:
-    (reading,) = decoded(traffic(site({1: ("flow", 100)})), SITE).readings
-    assert (reading.flow_per_h, reading.vehicle_count) == (100.0, None)  # type: ignore[attr-defined]  # a traffic reading
+    (reading,) = readings_of(TrafficFlow, traffic(site({1: ("flow", 100)})), SITE)
+    assert (reading.flow_per_h, reading.vehicle_count) == (100.0, None)
 
 
 def test_what_the_site_does_not_vouch_for_is_no_reading() -> None:
