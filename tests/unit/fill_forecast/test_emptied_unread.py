@@ -39,6 +39,11 @@ def forecast_of(history: History, cutoff: float = CUTOFF) -> InflowForecast:
     return made
 
 
+def width_now(forecast: InflowForecast) -> float:
+    levels = level_quantiles(forecast, (), [forecast.cutoff]).levels
+    return float(levels[-1, 0] - levels[0, 0])
+
+
 def test_a_silent_container_that_was_emptied_starts_from_what_emptyings_leave() -> None:
     unheard = forecast_of(read_until(histories()[0], CUTOFF - SILENT))
     told = forecast_of(read_until(histories()[0], CUTOFF - SILENT, CUTOFF - 2 * DAY))
@@ -47,8 +52,9 @@ def test_a_silent_container_that_was_emptied_starts_from_what_emptyings_leave() 
     assert told.level_observed_at == unheard.level_observed_at, "nothing was read since"
     assert told.data_grade == "stale"
     assert "emptied 2 days ago as a truck reported, and not read since" in told.basis
-    now = level_quantiles(told, (), [told.cutoff]).levels
-    assert now[-1, 0] - now[0, 0] < 0.08, "what an emptying leaves is known to some points"
+    often_emptied = forecast_of(read_until(histories()[2], CUTOFF - SILENT, CUTOFF - 2 * DAY))
+    assert width_now(often_emptied) < 0.02, "what an emptying leaves is known"
+    assert width_now(told) < 0.08, "to some points of one that was emptied twice"
 
 
 def test_an_hour_after_the_emptying_it_is_known_before_the_next_reading() -> None:
