@@ -49,7 +49,8 @@ async def resolved_outcomes(connection: asyncpg.Connection, until: datetime, *, 
     """By forecaster, its settled outcomes with a target in the 60 days before `until`. At and above `full` a level counts as full."""
     rows = await connection.fetch(
         """
-        SELECT forecaster, fraction, length_hours, below, above, level_observed >= $3 AS at_full FROM forecast_outcome
+        SELECT forecaster, fraction, length_hours, length_hours < horizon_hours AS collected, below, above, level_observed >= $3 AS at_full
+        FROM forecast_outcome
         WHERE target_at >= $1 AND target_at < $2 AND below IS NOT NULL ORDER BY forecaster
         """,
         until - timedelta(days=WINDOW_DAYS),
@@ -60,6 +61,8 @@ async def resolved_outcomes(connection: asyncpg.Connection, until: datetime, *, 
     for forecaster in sorted({row["forecaster"] for row in rows}):
         mine = [row for row in rows if row["forecaster"] == forecaster]
         length, below, above = (np.array([row[name] for row in mine], dtype=float) for name in ("length_hours", "below", "above"))
-        full_ = np.array([row["at_full"] for row in mine], dtype=float)
-        found[forecaster] = Resolved(tuple(row["fraction"] for row in mine), length, below, above, full_)
+        collected, full_ = (np.array([row[name] for row in mine], dtype=np.bool_) for name in ("collected", "at_full"))
+        found[forecaster] = Resolved(
+            tuple(row["fraction"] for row in mine), length, collected, below, above, full_.astype(np.float64)
+        )
     return found

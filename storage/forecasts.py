@@ -25,6 +25,7 @@ _COLUMNS = (
     "level_observed_at",
     "level_after_emptying",
     "level_after_sd",
+    "after_collection_spread",
     "data_grade",
     "basis",
     "quantiles",

@@ -12,11 +12,9 @@ import numpy as np
 
 from models.fill_forecast.emptyings import Emptyings
 from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, IntArray, is_sparse
-from models.fill_forecast.suspects import FULL, jitter, ordinary_jump
+from models.fill_forecast.suspects import FULL, LONGEST_JUMP, jitter, least_doubtful_jump
 
 _LEAST_STILL_RISE = 0.12
-_LEAST_JUMP = 0.25
-_LONGEST_JUMP = 10 * DAY
 _LATELY_SUSPECT = 0.2
 _SUSPECT_SD = 0.05
 _LEAST_SWAP_SD = 0.03
@@ -86,14 +84,14 @@ def _still(times: FloatArray, levels: FloatArray, rate_per_day: float) -> Doubt 
 
 def _jumped(times: FloatArray, levels: FloatArray, begin: int, swaps: IntArray) -> Doubt | None:
     """Since the last emptying it rose at once out of all proportion, and has not fallen back yet."""
-    begin = max(begin, int(np.searchsorted(times, times[-1] - _LONGEST_JUMP)))
+    begin = max(begin, int(np.searchsorted(times, times[-1] - LONGEST_JUMP)))
     if len(levels) - begin < 2 or len(levels) < 4:
         return None
     rises = np.diff(levels[begin:])
     rises[swaps[swaps >= begin] - begin] = 0.0
     at = int(np.argmax(rises))
     jump = float(rises[at])
-    if jump < max(_LEAST_JUMP, ordinary_jump(levels)) or is_sparse(times):
+    if jump < least_doubtful_jump(levels) or is_sparse(times):
         return None
     told = f"the level jumped by {100 * jump:.0f} points at once: a heap, a covered sensor or a large load; half of it is counted"
     # Of a jump that the newest readings alone tell, the level that is taken has followed less, or nothing yet.

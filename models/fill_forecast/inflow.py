@@ -19,11 +19,11 @@ from models.fill_forecast.suspects import FULL, jitter, suspect_readings
 from models.fill_forecast.swaps import swap_steps, without_offsets
 
 _MOST_CARRIED = 0.05
-_AVERAGED_GAIN = 0.04
-"""Averaged are readings within the time in which so much comes in, a few of a sensor's errors."""
-_LONGEST_AVERAGED_DAYS = 3.0
-_LOST_WITH_AGE = 0.8
-_CONTRADICTED = 0.01
+_FADING_GAIN = 0.03
+"""A reading counts for the level now a third as much as the newest after the time in which so much comes in, about a sensor's error."""
+_SHORTEST_FADING_DAYS, _LONGEST_FADING_DAYS = 0.18, 1.0
+_FORGOTTEN = 4
+_NOT_FOLLOWED = 0.01
 _LEAST_DAYS_BY_HOUR = 14
 _PRIOR_HOURS = 3.0
 
@@ -83,16 +83,25 @@ class InflowCurve:
         return min(1.0, float(self.levels[middle]) + min(_MOST_CARRIED, float(self._carried(middle)[0])))
 
     def level_read(self) -> float:
-        """The mean of the readings within which little came in, each carried to the newest and weighing less the older it is: a sensor's jitter is
-        as large as a day's inflow. Where it contradicts the last three, the level has really moved, and these tell it."""
-        lately = self.level_lately()
-        reach = min(_LONGEST_AVERAGED_DAYS, _AVERAGED_GAIN / max(self.rate_per_day, 1e-6)) * DAY
-        begin = max(self._filling_begins(), int(np.searchsorted(self.times, self.times[-1] - reach)))
-        if self.fusion is not None or len(self.levels) - begin <= 3 or is_sparse(self.times):
+        """The mean of many readings, each carried to the newest and fading with age: a sensor's jitter is as large as a day's inflow, and a heap
+        shifts within a day. One that lies further from what the last three tell than jitter does counts as if it lay so far; where the mean itself
+        does, the level has really moved, and these three tell it."""
+        lately, fading = self.level_lately(), self.fading_days() * DAY
+        begin = max(self._filling_begins(), int(np.searchsorted(self.times, self.times[-1] - _FORGOTTEN * fading)))
+        if not fading or len(self.levels) - begin < 3:
             return lately
-        weights = 1 - _LOST_WITH_AGE * (self.times[-1] - self.times[begin:]) / reach
-        mean = float(np.average(self.levels[begin:] + self._carried(begin), weights=weights))
-        return mean if abs(mean - lately) <= 3 * jitter(self.levels) + _CONTRADICTED else lately
+        weights = np.exp((self.times[begin:] - self.times[-1]) / fading)
+        ordinary = 3 * jitter(self.levels) + _NOT_FOLLOWED
+        carried = self.levels[begin:] + self._carried(begin)
+        if abs(np.average(carried, weights=weights) - lately) > ordinary:
+            return lately
+        return float(np.average(np.clip(carried, lately - ordinary, lately + ordinary), weights=weights))
+
+    def fading_days(self) -> float:
+        """After how long a reading counts for the level now a third as much as the newest; 0 where the newest alone, or deposits, tell it."""
+        if self.fusion is not None or is_sparse(self.times):
+            return 0.0
+        return float(np.clip(_FADING_GAIN / max(self.rate_per_day, 1e-6), _SHORTEST_FADING_DAYS, _LONGEST_FADING_DAYS))
 
     def _filling_begins(self) -> int:
         """The first reading since the last emptying."""

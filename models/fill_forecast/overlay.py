@@ -3,7 +3,7 @@
 The planner overlays only what is already released, the page the released plan, scores what was really collected.
 How unsure the level at the cutoff is counts until the first collection, which is taken to leave `level_after_emptying`, give or take
 `level_after_sd`. What flows in between it and a later moment has the median of the forecast's own curve between the two and the spread of a
-window of that length.
+window of that length, and that by `after_collection_spread`.
 """
 
 from __future__ import annotations
@@ -134,8 +134,16 @@ def _uncut_levels(forecast: InflowForecast, collections: Sequence[datetime], hou
         if begin > 0 and bool(after.any()):
             inflow = _inflow_between(forecast, begin, hours[after])
             left = np.outer(normal_quantiles(forecast.quantiles), np.full(inflow.shape[1], forecast.level_after_sd))
-            levels[:, after] = forecast.level_after_emptying + widened(inflow, _middle(forecast, inflow), left)
+            middle = _middle(forecast, inflow)
+            spread = _after_collection(forecast) * (widened(inflow, middle, left) - middle)
+            levels[:, after] = forecast.level_after_emptying + middle + spread
     return levels
+
+
+def _after_collection(forecast: InflowForecast) -> FloatArray:
+    """Factors [quantile, 1] of distances from the median."""
+    low, high = forecast.after_collection_spread
+    return np.where(np.array(forecast.quantiles) < 0.5, low, high)[:, None]
 
 
 def _inflow_at(forecast: InflowForecast, hours: FloatArray) -> FloatArray:

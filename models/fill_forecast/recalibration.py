@@ -9,7 +9,7 @@ upper bound reaches too is a tie and counts as half a miss. Where few have ended
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -46,11 +46,12 @@ class Spread:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Resolved:
-    """Arrays of one length: forecasts at one moment whose truth has come. `below` and `above` as in the module's text, `full` whether the truth
-    stood at full."""
+    """Arrays of one length: forecasts at one moment whose truth has come. `collected` whether the window began with a collection, `below` and
+    `above` as in the module's text, `full` whether the truth stood at full."""
 
     fraction: tuple[str, ...]
     length_hours: FloatArray
+    collected: BoolArray
     below: FloatArray
     above: FloatArray
     full: FloatArray
@@ -62,6 +63,11 @@ class Resolved:
 def cell(fraction: str, band: int) -> str:
     """The name under which the factors of a fraction and a band of lengths are kept."""
     return f"{fraction}|{LENGTH_BANDS[band]:g}"
+
+
+def cell_after_collection(fraction: str) -> str:
+    """The name under which `InflowForecast.after_collection_spread` of a fraction is kept."""
+    return f"{fraction}|after collection"
 
 
 def band_of(length_hours: FloatArray) -> IntArray:
@@ -81,20 +87,40 @@ def misses(
 
 
 def factors_of(resolved: Resolved) -> dict[str, tuple[float, float]]:
-    """The factors that these forecasts teach; cells with fewer than 60 of them have none. Each is drawn towards that of its fraction, and this
-    towards that of all."""
+    """The factors that these forecasts teach. Those of lengths come from windows that begin at the cutoff: cells with fewer than 60 of them have
+    none, each is drawn towards that of its fraction, and this towards that of all. What windows that begin with a collection need beyond those is
+    one pair for all lengths of a fraction."""
     found: dict[str, tuple[float, float]] = {}
     names = np.array(resolved.fraction)
     bands = band_of(resolved.length_hours)
-    every = _sides(resolved, np.ones(len(names), dtype=np.bool_), (1.0, 1.0))
+    at_cutoff = ~resolved.collected
+    every = _sides(resolved, at_cutoff, (1.0, 1.0))
     for name in sorted(set(resolved.fraction)):
-        of_it = names == name
+        of_it = at_cutoff & (names == name)
         usual = _sides(resolved, of_it, every)
         for band in range(len(LENGTH_BANDS)):
             here = of_it & (bands == band)
             if here.sum() >= _LEAST_CASES:
                 found[cell(name, band)] = _sides(resolved, here, usual)
+    spread = _spread_by(resolved, found)
+    usual_after = _sides(spread, resolved.collected, (1.0, 1.0))
+    for name in sorted(set(resolved.fraction)):
+        here = resolved.collected & (names == name)
+        if here.sum() >= _LEAST_CASES:
+            found[cell_after_collection(name)] = _sides(spread, here, usual_after)
     return found
+
+
+def _spread_by(resolved: Resolved, factors: Factors) -> Resolved:
+    """As if the forecasts had been spread by the factors of their lengths."""
+    low, high = np.ones(len(resolved)), np.ones(len(resolved))
+    names = np.array(resolved.fraction)
+    bands = band_of(resolved.length_hours)
+    for name in set(resolved.fraction):
+        for band, hours in enumerate(LENGTH_BANDS):
+            here = (names == name) & (bands == band)
+            low[here], high[here] = _factors(name, hours, factors) or (1.0, 1.0)
+    return replace(resolved, below=resolved.below / low, above=resolved.above / high)
 
 
 def _sides(resolved: Resolved, here: BoolArray, otherwise: tuple[float, float]) -> tuple[float, float]:
@@ -130,10 +156,16 @@ def recalibrated(forecast: InflowForecast, fraction: str, factors: Factors) -> I
     spread = factor * np.hypot(inflow - middle, error)
     own = np.sqrt(np.maximum(0.0, spread**2 - error**2))
     moved = middle + np.sign(quantiles - 0.5)[:, None] * own
+    lower, upper = factors.get(cell_after_collection(fraction), (1.0, 1.0))
     return forecast.model_copy(
         update={
             "inflow_quantiles": tuple(tuple(row) for row in in_order(moved).tolist()),
-            "uncalibrated": Uncalibrated(inflow_quantiles=forecast.inflow_quantiles, level_error=forecast.level_error),
+            "after_collection_spread": (forecast.after_collection_spread[0] * lower, forecast.after_collection_spread[1] * upper),
+            "uncalibrated": Uncalibrated(
+                inflow_quantiles=forecast.inflow_quantiles,
+                level_error=forecast.level_error,
+                after_collection_spread=forecast.after_collection_spread,
+            ),
         }
     )
 

@@ -16,7 +16,7 @@ from models.fill_forecast.history import DAY, HOUR, FloatArray, History, moment
 from models.fill_forecast.inflow import InflowCurve, inflow_curve
 from models.fill_forecast.overlay import uncut_levels
 from models.fill_forecast.recalibration import HIGH, LOW, Resolved, misses
-from models.fill_forecast.settled import settled_levels, settled_share
+from models.fill_forecast.settled import beside_level, settled_levels, share_of_level
 from models.fill_forecast.suspects import FULL
 
 RESOLVED_HORIZON_HOURS: tuple[int, ...] = (6, 12, 24, 48, 72, 96, 120, 144, 168)
@@ -51,16 +51,15 @@ def resolved_of(
             truth_error[column] = np.hypot(truth_error[column], unsure[len(before) - 1])
         length[column] = (target - (before[-1] if len(before) else cutoff)) / HOUR
     below, above = misses(forecast.quantiles, levels, truth, truth_error=truth_error)
-    return Resolved((fraction,) * len(hours), length, below, above, (truth >= FULL).astype(np.float64))
+    return Resolved((fraction,) * len(hours), length, length < hours, below, above, (truth >= FULL).astype(np.float64))
 
 
 def _truth_error(forecast: InflowForecast, curve: InflowCurve) -> float:
     """Half the width of the 80 % interval of a settled level's own error, from that of the level at the cutoff, which is a sensor's too."""
     if not forecast.level_error:
         return 0.0
-    share = settled_share(curve)
     low, high = (forecast.level_error[forecast.quantiles.index(quantile)] for quantile in (LOW, HIGH))
-    return 0.5 * (high - low) * float(np.sqrt(share / (1 - share)))
+    return 0.5 * (high - low) * beside_level(curve)
 
 
 def before_calibration(forecast: InflowForecast) -> InflowForecast:
@@ -69,7 +68,12 @@ def before_calibration(forecast: InflowForecast) -> InflowForecast:
         return forecast
     raw = forecast.uncalibrated
     return forecast.model_copy(
-        update={"inflow_quantiles": raw.inflow_quantiles, "level_error": raw.level_error, "uncalibrated": None}
+        update={
+            "inflow_quantiles": raw.inflow_quantiles,
+            "level_error": raw.level_error,
+            "after_collection_spread": raw.after_collection_spread,
+            "uncalibrated": None,
+        }
     )
 
 
@@ -113,7 +117,7 @@ def level_errors(found: Sequence[Hindsight]) -> dict[str, tuple[float, ...]]:
         cutoff = item.forecast.cutoff.timestamp()
         settled = float(settled_levels(item.curve, np.array([cutoff]), since=cutoff)[0])
         if settled < FULL:  # not where it was not read, either
-            own = float(np.sqrt(1 - settled_share(item.curve)))
+            own = float(np.sqrt(share_of_level(item.curve)))
             errors.setdefault(item.history.fraction, []).append(own * (settled - item.forecast.level_at_cutoff))
     sides = np.sign(np.array(QUANTILES) - 0.5)
     return {
@@ -129,8 +133,8 @@ def resolved(found: Sequence[Hindsight], *, known_until: float) -> Resolved:
 
 def joined(parts: Sequence[Resolved]) -> Resolved:
     names = tuple(name for part in parts for name in part.fraction)
-    length, below, above, full = (
+    length, collected, below, above, full = (
         np.concatenate([getattr(part, name) for part in parts]) if parts else np.empty(0)
-        for name in ("length_hours", "below", "above", "full")
+        for name in ("length_hours", "collected", "below", "above", "full")
     )
-    return Resolved(names, length, below, above, full)
+    return Resolved(names, length, collected.astype(np.bool_), below, above, full)

@@ -11,7 +11,7 @@ import numpy as np
 
 from models.fill_forecast.history import DAY, FloatArray
 from models.fill_forecast.inflow import InflowCurve
-from models.fill_forecast.suspects import FULL
+from models.fill_forecast.suspects import FULL, LONGEST_JUMP, jumps_to
 
 _GAIN_WITHIN = 0.025
 """Averaged are readings within the time in which so much comes in: about a sensor's error."""
@@ -20,8 +20,9 @@ _NEAREST = DAY / 4
 
 
 def settled_levels(curve: InflowCurve, at: FloatArray, *, since: float = -np.inf) -> FloatArray:
-    """Levels at moments, 0 to 1; NaN where nothing trusted was read within six hours, or only across an emptying. Readings up to `since` are left
-    out: what a forecast started from would agree with it by its own error."""
+    """Levels at moments, 0 to 1; NaN where nothing trusted was read within six hours, or only across an emptying, or where the level had jumped out
+    of all proportion since the last emptying: then it is not known. Readings up to `since` are left out: what a forecast started from would agree
+    with it by its own error."""
     found = np.full(len(at), np.nan)
     if not len(curve.times):
         return found
@@ -29,12 +30,16 @@ def settled_levels(curve: InflowCurve, at: FloatArray, *, since: float = -np.inf
     first_after = curve.emptyings.first_after
     place = np.searchsorted(curve.times, at, side="right")
     fresh = int(np.searchsorted(curve.times, since, side="right"))
+    jumps = jumps_to(curve.times, curve.levels)
     for index, (moment, right) in enumerate(zip(at.tolist(), place.tolist(), strict=True)):
         if right > 0 and bool(np.any(first_after == right)):
             continue  # emptied between the two readings around it: nobody knows on which side
         segment = int(np.searchsorted(first_after, max(0, right - 1), side="right"))
         begin = int(first_after[segment - 1]) if segment else 0
         end = int(first_after[segment]) if segment < len(first_after) else len(curve.times)
+        lately = max(begin, int(np.searchsorted(curve.times, moment - LONGEST_JUMP)))
+        if bool(np.any((jumps > lately) & (jumps < right))):
+            continue
         begin = max(begin, fresh)
         low = max(begin, int(np.searchsorted(curve.times, moment - reach)))
         high = min(end, int(np.searchsorted(curve.times, moment + reach, side="right")))
@@ -51,10 +56,21 @@ def settled_levels(curve: InflowCurve, at: FloatArray, *, since: float = -np.inf
     return found
 
 
-def settled_share(curve: InflowCurve) -> float:
-    """Of the squared difference between a settled level and a reading's, the part that is the settled level's own error. A heap shifts within about
-    a day, so that averaging over less leaves nearly all of its error."""
-    return 1 / (2 + 2 * _reach(curve) / DAY)
+def share_of_level(curve: InflowCurve) -> float:
+    """Of the squared difference between the level at a moment, as it is read then, and the level settled by later readings alone, the part that is
+    the former's own error."""
+    level = _left_over(2 * curve.fading_days())
+    return level / (level + _left_over(_reach(curve) / DAY))
+
+
+def beside_level(curve: InflowCurve) -> float:
+    """How large the error of a settled level is, with readings on both sides, as a share of that of the level as it is read at a moment."""
+    return float(np.sqrt(_left_over(2 * _reach(curve) / DAY) / _left_over(2 * curve.fading_days())))
+
+
+def _left_over(days: float) -> float:
+    """Of the square of a reading's error, after averaging over so many days: a heap shifts within about a day."""
+    return 1 / (1 + days)
 
 
 def _reach(curve: InflowCurve) -> float:

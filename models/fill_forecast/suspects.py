@@ -11,12 +11,15 @@ from itertools import pairwise
 
 import numpy as np
 
-from models.fill_forecast.history import DAY, BoolArray, FloatArray, is_sparse
+from models.fill_forecast.history import DAY, BoolArray, FloatArray, IntArray, is_sparse
 
 FULL = 0.98
 """From this level on a reading says "at least this full": censored."""
 
 _LONGEST_PLATEAU = 10 * DAY
+LONGEST_JUMP = 10 * DAY
+"""For so long a jump is in doubt."""
+LEAST_JUMP = 0.25
 _LEAST_RAISE = 0.2
 _NOT_EMPTY = 0.12
 
@@ -95,6 +98,18 @@ def _raised_stretches(times: FloatArray, levels: FloatArray) -> BoolArray:
         if levels[start] - 0.08 <= levels[end + 1] <= levels[start] + 0.3 * jump and levels[end + 1] >= _NOT_EMPTY:
             found[start + 1 : end + 1] = True
     return found
+
+
+def jumps_to(times: FloatArray, levels: FloatArray) -> IntArray:
+    """Indices of readings that the level reached by a jump out of all proportion: a heap, a covered sensor or a large load. Sensors read less than
+    three times a day jump by nature."""
+    if len(levels) < 4 or is_sparse(times):
+        return np.empty(0, dtype=np.int64)
+    return np.flatnonzero(np.diff(levels) >= least_doubtful_jump(levels)) + 1
+
+
+def least_doubtful_jump(levels: FloatArray) -> float:
+    return max(LEAST_JUMP, ordinary_jump(levels))
 
 
 def ordinary_jump(levels: FloatArray) -> float:

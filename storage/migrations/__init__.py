@@ -18,6 +18,7 @@ from storage.migrations import (
     m0009_level_spread,
     m0010_collection_limits,
     m0011_left_behind,
+    m0012_after_collection,
 )
 from storage.migrations.migration import Migration
 
@@ -33,6 +34,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m0009_level_spread.MIGRATION,
     m0010_collection_limits.MIGRATION,
     m0011_left_behind.MIGRATION,
+    m0012_after_collection.MIGRATION,
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

@@ -22,6 +22,7 @@ from models.fill_forecast.artifact import ArtifactRefused, pack, sha256
 from models.fill_forecast.empirical import VERSION as OWN_PAST
 from models.fill_forecast.empirical import EmpiricalInflow
 from models.fill_forecast.history import DAY
+from models.fill_forecast.suspects import FULL
 from models.sensor_kinds.container_fill import CONTAINER_FILL, ContainerFill
 from processors.forecast.refit import refit
 from processors.forecast.scoring import ForecastScorer
@@ -33,6 +34,7 @@ from runtime.settings import CitySettings, DatabaseSettings
 from stadspuls.command import app
 from storage.forecast_models import model_of, models, save_model, take_model
 from storage.forecast_scores import forecast_scores
+from storage.forecast_spread import resolved_outcomes
 from storage.forecasts import kept_forecasts
 from storage.readings import SourceRef, StoredReading, append_readings
 from storage.registry import import_registry
@@ -157,6 +159,9 @@ async def test_forecasts_are_spread_once_a_night_by_how_kept_ones_turned_out(was
         await waste.forecast(NOW + timedelta(hours=12 * half_days), keep=True)
     later = NOW + timedelta(days=9)
     await ForecastScorer(waste.pool, truth_wait_hours=6).score(CONTAINERS, later)
+    async with waste.pool.acquire() as connection:
+        outcomes = (await resolved_outcomes(connection, later, full=FULL))["empirical_inflow"]
+    assert 0 < outcomes.collected.sum() < len(outcomes), "of windows that begin with a collection, and such that do not"
     night = later - timedelta(hours=1)
     (spread,) = await spread_nightly(waste.pool, now=later, night=night)
     assert (spread.forecaster, spread.made_at) == ("empirical_inflow", later.timestamp())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,33 @@ def test_a_slow_level_is_told_by_many_readings_together() -> None:
     errors = [inflow_curve(slow_and_noisy(seed)).level_at_end() - (0.2 + 0.02 * (20 - 1 / 24)) for seed in range(60)]
     assert np.mean(np.abs(errors)) < 0.006
     assert abs(np.mean(errors)) < 0.002
+
+
+def fast_and_noisy(seed: int) -> History:
+    """Fifteen points a day for five days, read every two hours with jitter, and a heap that shifts within sixteen hours."""
+    rng = np.random.default_rng(seed)
+    hours = np.arange(0, 24 * 5.0, 2)
+    heap = np.zeros(len(hours))
+    for at in range(1, len(hours)):
+        heap[at] = 0.875 * heap[at - 1] + rng.normal(0, 0.48)
+    levels = 0.1 + 0.15 * hours / 24 + 0.02 * heap + rng.normal(0, 0.018, len(hours))
+    return History("c", "residual", START + HOUR * hours, np.clip(levels, 0, 1))
+
+
+def test_a_fast_level_is_told_by_more_than_three_readings_too() -> None:
+    curves = [inflow_curve(fast_and_noisy(seed)) for seed in range(80)]
+    truth = 0.1 + 0.15 * (24 * 5 - 2) / 24
+    together = np.abs([curve.level_at_end() - truth for curve in curves])
+    by_three = np.abs([curve.level_lately() - truth for curve in curves])
+    assert together.mean() < 0.93 * by_three.mean()
+
+
+def test_a_last_spike_that_no_reading_has_shown_to_be_one_moves_the_level_little() -> None:
+    """It weighs a third of all readings, but counts as no further off than jitter."""
+    history = fast_and_noisy(3)
+    spike = np.where(np.arange(len(history.times)) == len(history.times) - 1, history.levels + 0.1, history.levels)
+    moved = inflow_curve(replace(history, levels=spike)).level_at_end() - inflow_curve(history).level_at_end()
+    assert 0 <= moved < 0.03
 
 
 def test_a_level_that_has_really_moved_is_followed_at_once() -> None:

@@ -14,9 +14,18 @@ from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES
 from models.fill_forecast.history import DAY, HOUR, History, moment
 from models.fill_forecast.inflow import inflow_curve
 from models.fill_forecast.overlay import level_quantiles, uncut_levels
-from models.fill_forecast.recalibration import LENGTH_BANDS, Resolved, Spread, cell, factors_of, misses, recalibrated
-from models.fill_forecast.resolving import before_calibration, hindsight, resolved_of
-from models.fill_forecast.settled import settled_levels
+from models.fill_forecast.recalibration import (
+    LENGTH_BANDS,
+    Resolved,
+    Spread,
+    cell,
+    cell_after_collection,
+    factors_of,
+    misses,
+    recalibrated,
+)
+from models.fill_forecast.resolving import before_calibration, hindsight, joined, resolved_of
+from models.fill_forecast.settled import beside_level, settled_levels, share_of_level
 from processors.forecast.serving import ServingModel
 from tests.unit.fill_forecast.fitted import CUTOFF, fitted
 from tests.unit.fill_forecast.signals import START, changed_after, sawtooth
@@ -32,19 +41,60 @@ def forecast(container: int = 0) -> InflowForecast:
     return made
 
 
-def outcomes(below_sd: float, above_sd: float, count: int = 2000) -> Resolved:
+def outcomes(below_sd: float, above_sd: float, count: int = 2000, *, collected: bool = False) -> Resolved:
     """Of windows of a day, the truth scattered so many times wider than was said, each side for itself."""
     rng = np.random.default_rng(1)
     scatter = np.abs(rng.normal(0, 1, count)) / 1.2816  # one half-width is where nine in ten of the whole lie
     side = rng.random(count) < 0.5
     missed = np.where(side, scatter * below_sd, -scatter * above_sd)
-    return Resolved(("glass",) * count, np.full(count, 24.0), missed, -missed, np.zeros(count))
+    return Resolved(("glass",) * count, np.full(count, 24.0), np.full(count, collected), missed, -missed, np.zeros(count))
 
 
 def test_each_side_is_spread_by_what_its_misses_ask_for() -> None:
     low, high = factors_of(outcomes(2.0, 0.7))[cell("glass", LENGTH_BANDS.index(33.0))]
     assert low == pytest.approx(2.0, rel=0.1)
     assert high == pytest.approx(0.7, rel=0.1)
+
+
+def test_windows_after_a_collection_teach_what_they_need_beyond_windows_without_one() -> None:
+    both = joined([outcomes(2.0, 0.7), outcomes(1.0, 1.4, collected=True)])
+    factors = factors_of(both)
+    assert (
+        factors[cell("glass", LENGTH_BANDS.index(33.0))] == factors_of(outcomes(2.0, 0.7))[cell("glass", LENGTH_BANDS.index(33.0))]
+    )
+    low, high = factors[cell_after_collection("glass")]
+    assert low == pytest.approx(0.5, rel=0.12)
+    assert high == pytest.approx(2.0, rel=0.12)
+    assert cell_after_collection("glass") not in factors_of(outcomes(2.0, 0.7))
+
+
+def test_levels_after_a_collection_are_spread_by_their_own_factors_too() -> None:
+    made = forecast().model_copy(update={"level_after_sd": 0.02})
+    lengths = {cell("glass", band): (1.5, 0.8) for band in range(len(LENGTH_BANDS))}
+    factors = {**lengths, cell_after_collection("glass"): (0.5, 2.0)}
+    without, told = recalibrated(made, "glass", lengths), recalibrated(made, "glass", factors)
+    emptied = moment(made.cutoff.timestamp() + 20 * HOUR)
+    at = [moment(made.cutoff.timestamp() + hours * HOUR) for hours in (10, 60)]
+    plain, spread = (uncut_levels(item, [emptied], at) for item in (without, told))
+    assert spread[:, 0] == pytest.approx(plain[:, 0]), "before the collection"
+    middle = QUANTILES.index(0.5)
+    assert spread[middle, 1] == pytest.approx(plain[middle, 1])
+    assert spread[middle, 1] - spread[LOW, 1] == pytest.approx(0.5 * (plain[middle, 1] - plain[LOW, 1]))
+    assert spread[HIGH, 1] - spread[middle, 1] == pytest.approx(2.0 * (plain[HIGH, 1] - plain[middle, 1]))
+    assert (np.diff(spread, axis=0) >= 0).all()
+    twice = recalibrated(told.model_copy(update={"uncalibrated": None}), "glass", factors)
+    assert twice.after_collection_spread == (0.25, 4.0), "of the fit, and of the night"
+    assert before_calibration(twice).after_collection_spread == (0.5, 2.0)
+
+
+def test_an_outcome_knows_whether_its_window_began_with_a_collection() -> None:
+    history = sawtooth(0, days=60, per_day=0.3, interval_hours=2).history
+    made, curve = forecast(), inflow_curve(history)
+    told = resolved_of(made, "glass", curve, known_until=made.cutoff.timestamp() + 7 * DAY)
+    emptied = curve.times[curve.emptyings.first_after]
+    first = float(emptied[emptied > made.cutoff.timestamp()][0] - made.cutoff.timestamp()) / HOUR
+    assert 0 < told.collected.sum() < len(told)
+    assert (told.length_hours[~told.collected] < first).all()
 
 
 def test_few_outcomes_teach_nothing_and_more_teach_slowly() -> None:
@@ -58,7 +108,9 @@ def test_a_truth_at_full_that_the_upper_bound_reaches_is_half_a_miss() -> None:
     truth = np.where(np.arange(200) < 30, 1.0, 0.8)
     below, above = misses((0.1, 0.5, 0.9), levels, truth)
     assert (below[:30] <= 0).all(), "what is at least full lies below nothing"
-    at_full = Resolved(("paper",) * 200, np.full(200, 24.0), below, above, (truth >= 0.98).astype(float))
+    at_full = Resolved(
+        ("paper",) * 200, np.full(200, 24.0), np.zeros(200, dtype=np.bool_), below, above, (truth >= 0.98).astype(float)
+    )
     exact = replace(at_full, full=np.zeros(200))
     assert factors_of(at_full)[cell("paper", 2)][1] >= factors_of(exact)[cell("paper", 2)][1]
 
@@ -102,6 +154,41 @@ def test_a_settled_level_is_nearer_to_the_truth_than_a_reading_and_unknown_at_an
     fall = times[np.searchsorted(times, START + 30 * DAY) - 1] + HOUR
     assert np.isnan(settled_levels(curve, np.array([fall]))).all()
     assert np.isnan(settled_levels(curve, np.array([times[-1] + DAY]))).all()
+
+
+def test_a_level_after_a_jump_out_of_all_proportion_is_no_settled_truth() -> None:
+    """It may be a heap or a covered sensor; after the next emptying the level is known again."""
+    history = sawtooth(0, days=60, per_day=0.1, interval_hours=2).history
+    curve = inflow_curve(history)
+    begin, end = curve.times[curve.emptyings.first_after[2]], curve.times[curve.emptyings.last_before[3]]
+    jump = begin + 0.5 * (end - begin)
+    raised = np.where((history.times > jump) & (history.times <= end), np.minimum(1, history.levels + 0.4), history.levels)
+    curve = inflow_curve(replace(history, levels=raised))
+    sound, doubtful, after = jump - DAY, jump + DAY, end + 2 * DAY
+    known = ~np.isnan(settled_levels(curve, np.array([sound, doubtful, after])))
+    assert known.tolist() == [True, False, True]
+
+
+def test_the_error_of_a_settled_level_is_told_beside_that_of_a_level_read_at_the_moment() -> None:
+    """Slow glass, read every two hours, a heap that shifts within sixteen hours and jitter. Both lie on days that later readings tell."""
+    read, settled = [], []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        times = START + np.arange(0, 30 * 24, 2.0) * HOUR
+        heap = np.zeros(len(times))
+        for at in range(1, len(times)):
+            heap[at] = 0.875 * heap[at - 1] + rng.normal(0, 0.48)
+        truth = 0.1 + 0.025 * (times - START) / DAY
+        history = History("c", "glass", times, truth + 0.02 * heap + rng.normal(0, 0.018, len(times)))
+        cutoff = START + 20 * DAY
+        seen = inflow_curve(history.seen(cutoff, cutoff))
+        curve = inflow_curve(history)
+        read.append(seen.level_at_end() - np.interp(seen.times[-1], times, truth))
+        at = cutoff + 4 * DAY
+        settled.append(float(settled_levels(curve, np.array([at]), since=cutoff)[0]) - np.interp(at, times, truth))
+        ratio, share = beside_level(curve), share_of_level(curve)
+    assert np.std(settled) / np.std(read) == pytest.approx(ratio, rel=0.25)
+    assert 0.3 < share < 0.5, "later readings alone tell a level less well than those up to it"
 
 
 def test_the_truth_of_an_outcome_uses_nothing_that_the_forecast_started_from() -> None:
