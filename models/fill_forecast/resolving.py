@@ -16,7 +16,7 @@ from models.fill_forecast.history import DAY, HOUR, FloatArray, History, moment
 from models.fill_forecast.inflow import InflowCurve, inflow_curve
 from models.fill_forecast.overlay import uncut_levels
 from models.fill_forecast.recalibration import HIGH, LOW, Resolved, misses
-from models.fill_forecast.settled import beside_level, settled_levels, share_of_level
+from models.fill_forecast.settled import settled_levels, settled_share
 from models.fill_forecast.suspects import FULL
 
 RESOLVED_HORIZON_HOURS: tuple[int, ...] = (6, 12, 24, 48, 72, 96, 120, 144, 168)
@@ -58,8 +58,9 @@ def _truth_error(forecast: InflowForecast, curve: InflowCurve) -> float:
     """Half the width of the 80 % interval of a settled level's own error, from that of the level at the cutoff, which is a sensor's too."""
     if not forecast.level_error:
         return 0.0
+    share = settled_share(curve)
     low, high = (forecast.level_error[forecast.quantiles.index(quantile)] for quantile in (LOW, HIGH))
-    return 0.5 * (high - low) * beside_level(curve)
+    return 0.5 * (high - low) * float(np.sqrt(share / (1 - share)))
 
 
 def before_calibration(forecast: InflowForecast) -> InflowForecast:
@@ -117,7 +118,7 @@ def level_errors(found: Sequence[Hindsight]) -> dict[str, tuple[float, ...]]:
         cutoff = item.forecast.cutoff.timestamp()
         settled = float(settled_levels(item.curve, np.array([cutoff]), since=cutoff)[0])
         if settled < FULL:  # not where it was not read, either
-            own = float(np.sqrt(share_of_level(item.curve)))
+            own = float(np.sqrt(1 - settled_share(item.curve)))
             errors.setdefault(item.history.fraction, []).append(own * (settled - item.forecast.level_at_cutoff))
     sides = np.sign(np.array(QUANTILES) - 0.5)
     return {

@@ -56,21 +56,11 @@ def settled_levels(curve: InflowCurve, at: FloatArray, *, since: float = -np.inf
     return found
 
 
-def share_of_level(curve: InflowCurve) -> float:
-    """Of the squared difference between the level at a moment, as it is read then, and the level settled by later readings alone, the part that is
-    the former's own error."""
-    level = _left_over(2 * curve.fading_days())
-    return level / (level + _left_over(_reach(curve) / DAY))
-
-
-def beside_level(curve: InflowCurve) -> float:
-    """How large the error of a settled level is, with readings on both sides, as a share of that of the level as it is read at a moment."""
-    return float(np.sqrt(_left_over(2 * _reach(curve) / DAY) / _left_over(2 * curve.fading_days())))
-
-
-def _left_over(days: float) -> float:
-    """Of the square of a reading's error, after averaging over so many days: a heap shifts within about a day."""
-    return 1 / (1 + days)
+def settled_share(curve: InflowCurve) -> float:
+    """Of the squared difference between a settled level and a reading's, the part that is the settled level's own error. A heap shifts within about
+    a day, so that averaging over less leaves nearly all of its error. The level of a forecast is of several readings too; that its error is taken
+    for a reading's keeps the interval of slow containers from being too narrow."""
+    return 1 / (2 + 2 * _reach(curve) / DAY)
 
 
 def _reach(curve: InflowCurve) -> float:

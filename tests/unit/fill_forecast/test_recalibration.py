@@ -25,7 +25,7 @@ from models.fill_forecast.recalibration import (
     recalibrated,
 )
 from models.fill_forecast.resolving import before_calibration, hindsight, joined, resolved_of
-from models.fill_forecast.settled import beside_level, settled_levels, share_of_level
+from models.fill_forecast.settled import settled_levels
 from processors.forecast.serving import ServingModel
 from tests.unit.fill_forecast.fitted import CUTOFF, fitted
 from tests.unit.fill_forecast.signals import START, changed_after, sawtooth
@@ -167,28 +167,6 @@ def test_a_level_after_a_jump_out_of_all_proportion_is_no_settled_truth() -> Non
     sound, doubtful, after = jump - DAY, jump + DAY, end + 2 * DAY
     known = ~np.isnan(settled_levels(curve, np.array([sound, doubtful, after])))
     assert known.tolist() == [True, False, True]
-
-
-def test_the_error_of_a_settled_level_is_told_beside_that_of_a_level_read_at_the_moment() -> None:
-    """Slow glass, read every two hours, a heap that shifts within sixteen hours and jitter. Both lie on days that later readings tell."""
-    read, settled = [], []
-    for seed in range(60):
-        rng = np.random.default_rng(seed)
-        times = START + np.arange(0, 30 * 24, 2.0) * HOUR
-        heap = np.zeros(len(times))
-        for at in range(1, len(times)):
-            heap[at] = 0.875 * heap[at - 1] + rng.normal(0, 0.48)
-        truth = 0.1 + 0.025 * (times - START) / DAY
-        history = History("c", "glass", times, truth + 0.02 * heap + rng.normal(0, 0.018, len(times)))
-        cutoff = START + 20 * DAY
-        seen = inflow_curve(history.seen(cutoff, cutoff))
-        curve = inflow_curve(history)
-        read.append(seen.level_at_end() - np.interp(seen.times[-1], times, truth))
-        at = cutoff + 4 * DAY
-        settled.append(float(settled_levels(curve, np.array([at]), since=cutoff)[0]) - np.interp(at, times, truth))
-        ratio, share = beside_level(curve), share_of_level(curve)
-    assert np.std(settled) / np.std(read) == pytest.approx(ratio, rel=0.25)
-    assert 0.3 < share < 0.5, "later readings alone tell a level less well than those up to it"
 
 
 def test_the_truth_of_an_outcome_uses_nothing_that_the_forecast_started_from() -> None:
