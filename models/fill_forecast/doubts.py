@@ -12,7 +12,7 @@ import numpy as np
 
 from models.fill_forecast.emptyings import Emptyings
 from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, IntArray, is_sparse
-from models.fill_forecast.suspects import FULL, LONGEST_JUMP, jitter, least_doubtful_jump
+from models.fill_forecast.suspects import FULL, LONGEST_JUMP, jitter, jumps_to
 
 _LEAST_STILL_RISE = 0.12
 _LATELY_SUSPECT = 0.2
@@ -84,16 +84,13 @@ def _still(times: FloatArray, levels: FloatArray, rate_per_day: float) -> Doubt 
 
 def _jumped(times: FloatArray, levels: FloatArray, begin: int, swaps: IntArray) -> Doubt | None:
     """Since the last emptying it rose at once out of all proportion, and has not fallen back yet."""
-    begin = max(begin, int(np.searchsorted(times, times[-1] - LONGEST_JUMP)))
-    if len(levels) - begin < 2 or len(levels) < 4:
+    before = jumps_to(times, levels) - 1
+    before = before[(before >= begin) & (times[before] >= times[-1] - LONGEST_JUMP) & ~np.isin(before, swaps)]
+    if not len(before):
         return None
-    rises = np.diff(levels[begin:])
-    rises[swaps[swaps >= begin] - begin] = 0.0
-    at = int(np.argmax(rises))
-    jump = float(rises[at])
-    if jump < least_doubtful_jump(levels) or is_sparse(times):
-        return None
+    rises = levels[before + 1] - levels[before]
+    jump, former = float(rises.max()), float(levels[before[np.argmax(rises)]])
     told = f"the level jumped by {100 * jump:.0f} points at once: a heap, a covered sensor or a large load; half of it is counted"
     # Of a jump that the newest readings alone tell, the level that is taken has followed less, or nothing yet.
-    followed = float(np.clip(np.median(levels[-3:]) - levels[begin + at], 0.0, jump))
+    followed = float(np.clip(np.median(levels[-3:]) - former, 0.0, jump))
     return Doubt(told, min(_MOST_SD, jump / 2), -followed / 2)

@@ -21,7 +21,8 @@ from models.fill_forecast.swaps import swap_steps, without_offsets
 _MOST_CARRIED = 0.05
 _FADING_GAIN = 0.03
 """A reading counts for the level now a third as much as the newest after the time in which so much comes in, about a sensor's error."""
-_SHORTEST_FADING_DAYS, _LONGEST_FADING_DAYS = 0.18, 1.0
+_FADING_DAYS = (0.18, 1.0)
+"""At least and at most."""
 _FORGOTTEN = 4
 _NOT_FOLLOWED = 0.01
 _LEAST_DAYS_BY_HOUR = 14
@@ -86,9 +87,10 @@ class InflowCurve:
         """The mean of many readings, each carried to the newest and fading with age: a sensor's jitter is as large as a day's inflow, and a heap
         shifts within a day. One that lies further from what the last three tell than jitter does counts as if it lay so far; where the mean itself
         does, the level has really moved, and these three tell it."""
-        lately, fading = self.level_lately(), self.fading_days() * DAY
+        lately = self.level_lately()
+        fading = float(np.clip(_FADING_GAIN / max(self.rate_per_day, 1e-6), *_FADING_DAYS)) * DAY
         begin = max(self._filling_begins(), int(np.searchsorted(self.times, self.times[-1] - _FORGOTTEN * fading)))
-        if not fading or len(self.levels) - begin < 3:
+        if self.fusion is not None or len(self.levels) - begin < 3 or is_sparse(self.times):
             return lately
         weights = np.exp((self.times[begin:] - self.times[-1]) / fading)
         ordinary = 3 * jitter(self.levels) + _NOT_FOLLOWED
@@ -96,12 +98,6 @@ class InflowCurve:
         if abs(np.average(carried, weights=weights) - lately) > ordinary:
             return lately
         return float(np.average(np.clip(carried, lately - ordinary, lately + ordinary), weights=weights))
-
-    def fading_days(self) -> float:
-        """After how long a reading counts for the level now a third as much as the newest; 0 where the newest alone, or deposits, tell it."""
-        if self.fusion is not None or is_sparse(self.times):
-            return 0.0
-        return float(np.clip(_FADING_GAIN / max(self.rate_per_day, 1e-6), _SHORTEST_FADING_DAYS, _LONGEST_FADING_DAYS))
 
     def _filling_begins(self) -> int:
         """The first reading since the last emptying."""

@@ -1,9 +1,10 @@
 """The spread of forecasts, set right by how forecasts of the last 60 days turned out: renewed every day, lower and upper side apart.
 
 Of each forecast whose truth has come, two figures are kept: by how many of its own lower (upper) half-widths the truth lay below (above) its
-median. The nine-in-ten quantile of these, by fraction and by how long the window was since the last collection (or the cutoff), is the factor by
-which that side of the next forecasts is spread (conformal prediction on normalised residuals; Romano 2019, one-sided). A truth at full that the
-upper bound reaches too is a tie and counts as half a miss. Where few have ended, a factor is drawn towards that of the whole fraction.
+median. The nine-in-ten quantile of these, by fraction and length of the window, is the factor by which that side of the next forecasts is spread
+(conformal prediction on normalised residuals; Romano 2019, one-sided). What windows that begin with a collection need beyond those that begin at the
+cutoff is a factor of its own. A truth at full that the upper bound reaches too is a tie and counts as half a miss. Where few have ended, a factor is
+drawn towards that of the whole fraction.
 """
 
 from __future__ import annotations

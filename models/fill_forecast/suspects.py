@@ -19,7 +19,7 @@ FULL = 0.98
 _LONGEST_PLATEAU = 10 * DAY
 LONGEST_JUMP = 10 * DAY
 """For so long a jump is in doubt."""
-LEAST_JUMP = 0.25
+_LEAST_JUMP = 0.25
 _LEAST_RAISE = 0.2
 _NOT_EMPTY = 0.12
 
@@ -69,7 +69,7 @@ def _false_plateaus(times: FloatArray, levels: FloatArray) -> BoolArray:
     a jump that is out of all proportion counts: a fast container fills between two readings and is emptied."""
     found = np.zeros(len(levels), dtype=bool)
     full = levels >= FULL
-    ordinary = ordinary_jump(levels)
+    ordinary = _ordinary_jump(levels)
     edges = np.flatnonzero(np.diff(full.astype(np.int8)))
     for start, end in pairwise(edges):
         if full[start] or times[end] - times[start] > _LONGEST_PLATEAU:
@@ -87,7 +87,7 @@ def _raised_stretches(times: FloatArray, levels: FloatArray) -> BoolArray:
     near empty, where a fall to the former level is an emptying."""
     found = np.zeros(len(levels), dtype=bool)
     steps = np.diff(levels)
-    least = max(_LEAST_RAISE, ordinary_jump(levels))
+    least = max(_LEAST_RAISE, _ordinary_jump(levels))
     for start in np.flatnonzero((steps >= least) & (levels[:-1] >= _NOT_EMPTY)).tolist():
         jump = steps[start]
         until = int(np.searchsorted(times, times[start] + _LONGEST_PLATEAU))
@@ -105,14 +105,10 @@ def jumps_to(times: FloatArray, levels: FloatArray) -> IntArray:
     three times a day jump by nature."""
     if len(levels) < 4 or is_sparse(times):
         return np.empty(0, dtype=np.int64)
-    return np.flatnonzero(np.diff(levels) >= least_doubtful_jump(levels)) + 1
+    return np.flatnonzero(np.diff(levels) >= max(_LEAST_JUMP, _ordinary_jump(levels))) + 1
 
 
-def least_doubtful_jump(levels: FloatArray) -> float:
-    return max(LEAST_JUMP, ordinary_jump(levels))
-
-
-def ordinary_jump(levels: FloatArray) -> float:
+def _ordinary_jump(levels: FloatArray) -> float:
     """Up to what a single rise may be life: six times what one in twenty rises exceeds."""
     rises = np.diff(levels)
     return 6 * float(np.quantile(rises[rises > 0], 0.95)) if bool((rises > 0).any()) else 0.0
