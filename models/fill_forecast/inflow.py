@@ -24,7 +24,7 @@ _FADING_GAIN = 0.03
 _FADING_DAYS = (0.18, 1.0)
 """At least and at most."""
 _FORGOTTEN = 4
-_NOT_FOLLOWED = 0.01
+_JITTERS, _NOT_FOLLOWED = 2.5, 0.01
 _LEAST_DAYS_BY_HOUR = 14
 _PRIOR_HOURS = 3.0
 
@@ -93,7 +93,7 @@ class InflowCurve:
         if self.fusion is not None or len(self.levels) - begin < 3 or is_sparse(self.times):
             return lately
         weights = np.exp((self.times[begin:] - self.times[-1]) / fading)
-        ordinary = 3 * jitter(self.levels) + _NOT_FOLLOWED
+        ordinary = _JITTERS * jitter(self.levels) + _NOT_FOLLOWED
         carried = self.levels[begin:] + self._carried(begin)
         if abs(np.average(carried, weights=weights) - lately) > ordinary:
             return lately
