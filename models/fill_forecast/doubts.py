@@ -20,15 +20,19 @@ _SUSPECT_SD = 0.05
 _LEAST_SWAP_SD = 0.03
 _MOST_SD = 0.29
 """Of a level between empty and full of which nothing is known."""
+_TENTH = 1.2816
+"""Standard deviations from the middle of a normal distribution to what a tenth lies beyond."""
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """`level_sd` is a standard deviation, `level_shift` what is to be added to the level so that both explanations lie equally far from it."""
+    """`level_sd` is a standard deviation, `level_shift` what is to be added to the level: then both explanations lie equally far from it, or it is
+    that of the likely one, and with `only_above` the other lies above."""
 
     sentence: str
     level_sd: float
     level_shift: float = 0.0
+    only_above: bool = False
 
 
 def level_doubts(
@@ -42,7 +46,7 @@ def level_doubts(
         _left_out(*raw, suspects),
         _swapped(levels, swaps[swaps >= begin]),
         _still(times, levels, rate_per_day),
-        _jumped(times, levels, begin, swaps),
+        _jumped(times, levels, begin, swaps, rate_per_day),
     )
     return tuple(item for item in found if item is not None)
 
@@ -82,15 +86,21 @@ def _still(times: FloatArray, levels: FloatArray, rate_per_day: float) -> Doubt 
     return Doubt(told, max(_LEAST_SWAP_SD, missing / 2), missing / 2)
 
 
-def _jumped(times: FloatArray, levels: FloatArray, begin: int, swaps: IntArray) -> Doubt | None:
-    """Since the last emptying it rose at once out of all proportion, and has not fallen back yet."""
+def _jumped(times: FloatArray, levels: FloatArray, begin: int, swaps: IntArray, rate_per_day: float) -> Doubt | None:
+    """Since the last emptying it rose at once out of all proportion, and has not fallen back yet. Where it rose to full, that is nearly always a heap
+    or a blocked beam; a smaller jump is waste as often."""
     before = jumps_to(times, levels) - 1
     before = before[(before >= begin) & (times[before] >= times[-1] - LONGEST_JUMP) & ~np.isin(before, swaps)]
     if not len(before):
         return None
     rises = levels[before + 1] - levels[before]
-    jump, former = float(rises.max()), float(levels[before[np.argmax(rises)]])
-    told = f"the level jumped by {100 * jump:.0f} points at once: a heap, a covered sensor or a large load; half of it is counted"
+    jump, last = float(rises.max()), int(before[np.argmax(rises)])
     # Of a jump that the newest readings alone tell, the level that is taken has followed less, or nothing yet.
-    followed = float(np.clip(np.median(levels[-3:]) - former, 0.0, jump))
+    followed = float(np.clip(np.median(levels[-3:]) - levels[last], 0.0, jump))
+    if float(np.median(levels[last + 1 :])) >= FULL:
+        jumped = f"the level jumped by {100 * jump:.0f} points to full at once"
+        told = f"{jumped}: most likely a heap or a covered sensor, and the level before it is counted"
+        since = min(followed, max(0.0, rate_per_day) * float(times[-1] - times[last]) / DAY)
+        return Doubt(told, (jump - since) / _TENTH, since - followed, only_above=True)
+    told = f"the level jumped by {100 * jump:.0f} points at once: a heap, a covered sensor or a large load; half of it is counted"
     return Doubt(told, min(_MOST_SD, jump / 2), -followed / 2)

@@ -25,7 +25,7 @@ from models.fill_forecast.unseen_emptying import UnseenEmptying, unseen_emptying
 from models.fill_forecast.week_profile import hour_of_week, usual_inflow, week_profile
 from models.fill_forecast.widening import normal_quantiles, widened
 
-VERSION = "4"
+VERSION = "5"
 WINDOW_DAYS = 60
 _OWN_ONLY_AFTER_DAYS = 28.0
 _ENOUGH_STARTS = 20
@@ -126,6 +126,7 @@ class FittedEmpiricalInflow:
             known_at=moment(known_at),
             level_at_cutoff=min(1.0, curve.level_known() + unseen),
             level_sd=curve.level_sd,
+            level_only_above=curve.only_above,
             errors_shared=by_deposits_alone,
             level_observed_at=moment(float(curve.times[-1])),
             quantiles=quantiles,

@@ -35,7 +35,8 @@ class InflowCurve:
 
     `cumulative` may fall a little from reading to reading (jitter is kept: it is part of what is uncertain). `censored[i]` says
     that the interval up to reading i+1 touched full. `left` is what emptyings usually leave, `usual` what comes in by the
-    hours of an average day. `level_sd` is how sure the last level is beyond a sensor's ordinary jitter, `doubts` say why. `fusion` is there
+    hours of an average day. `level_sd` is how sure the last level is beyond a sensor's ordinary jitter (`only_above`: it may be higher, not lower),
+    `doubts` say why. `fusion` is there
     where deposits had a say. `emptied_unread` is when a truck reported to have emptied it, if no reading has shown that yet; doubts about the
     level end there. `reported_share` of its emptyings are reported by trucks.
     """
@@ -51,6 +52,7 @@ class InflowCurve:
     usual: UsualDay
     level_sd: float = 0.0
     level_shift: float = 0.0
+    only_above: bool = False
     doubts: tuple[str, ...] = ()
     fusion: Fusion | None = None
     emptied_unread: float | None = None
@@ -175,6 +177,7 @@ def inflow_curve(history: History) -> InflowCurve:
         usual=usual_day,
         level_sd=worst.level_sd if unread is None else left.sd,
         level_shift=worst.level_shift,
+        only_above=worst.only_above,
         doubts=tuple(item.sentence for item in doubts),
         emptied_unread=unread,
         reported_share=reported_share(times, emptyings, history.collections),

@@ -127,6 +127,7 @@ def _uncut_levels(forecast: InflowForecast, collections: Sequence[datetime], hou
     levels = forecast.level_at_cutoff + _with_level_error(forecast, _inflow_at(forecast, hours))
     if forecast.level_sd > 0:
         errors = np.outer(normal_quantiles(forecast.quantiles), np.full(len(hours), forecast.level_sd))
+        errors = np.maximum(errors, 0.0) if forecast.level_only_above else errors
         levels = levels + errors if forecast.errors_shared else widened(levels, _middle(forecast, levels), errors)
     for moment in sorted(collections):
         begin = (moment - forecast.cutoff).total_seconds() / 3600

@@ -9,8 +9,10 @@ from functools import cache
 import numpy as np
 import pytest
 
+from models.fill_forecast.empirical import EmpiricalInflow
 from models.fill_forecast.history import DAY, HOUR, FloatArray, History
 from models.fill_forecast.inflow import inflow_curve
+from models.fill_forecast.overlay import level_quantiles, overflow_probability
 from tests.unit.fill_forecast.counted import CUTOFF
 from tests.unit.fill_forecast.signals import sawtooth
 from tests.unit.fill_forecast.test_fusion import sentence, width
@@ -67,7 +69,7 @@ def silent() -> History:
 FAULTS: dict[Callable[[], History], str] = {
     spikes: "readings far off within the last day",
     plateau: "it read full and fell back within the last day",
-    covered: "points at once: a heap, a covered sensor or a large load",
+    covered: "points to full at once: most likely a heap or a covered sensor",
     stuck: "the level has stood still for 44 h: a stuck sensor or a blocked inlet",
     swapped: "the sensor was swapped since the last emptying, and the new one reads",
     silent: "the sensor has been silent for 2 days",
@@ -97,22 +99,43 @@ def test_a_level_that_stands_still_may_be_right_or_have_gone_on() -> None:
     assert high > level + 1.8 * 0.12
 
 
+def jumped_to(level: float, before: float | None) -> History:
+    """Half a day ago to a level, from where it was or from another one that it had for one and a half days."""
+    sound = history()
+    levels = sound.levels if before is None else np.where(sound.times > CUTOFF - 2 * DAY, before, sound.levels)
+    return replace(sound, levels=np.where(sound.times > CUTOFF - 0.5 * DAY, level, levels))
+
+
 @pytest.mark.parametrize("before", [None, 0.05])
 def test_of_a_jump_half_is_counted_until_it_is_known_what_it_was(before: float | None) -> None:
-    """From half full, and from near empty, to full: both levels lie within the 80 % interval."""
-    faulty = (
-        covered()
-        if before is None
-        else replace(history(), levels=np.where(history().times > CUTOFF - 2 * DAY, before, history().levels))
-    )
-    faulty = replace(faulty, levels=np.where(faulty.times > CUTOFF - 0.5 * DAY, 1.0, faulty.levels))
+    """From half full, and from near empty, to nearly full: both levels lie within the 80 % interval."""
+    faulty = jumped_to(0.95, before)
     former = float(faulty.levels[faulty.times <= CUTOFF - 0.5 * DAY][-1])
     curve = inflow_curve(faulty.seen(CUTOFF, CUTOFF))
     assert any("half of it is counted" in told for told in curve.doubts)
-    assert curve.level_at_end() == pytest.approx((former + 1) / 2, abs=0.03)
+    assert curve.level_at_end() == pytest.approx((former + 0.95) / 2, abs=0.03)
+    assert not curve.only_above
     low, high = (curve.level_at_end() + 1.2816 * sign * curve.level_sd for sign in (-1, 1))
     assert low < former + 0.13
-    assert high > 0.87
+    assert high > 0.82
+
+
+@pytest.mark.parametrize("before", [None, 0.05])
+def test_a_jump_to_full_is_most_likely_none(before: float | None) -> None:
+    """What the level was before, and half a day's inflow, is counted; full is where the 80 % interval ends, and nothing lies below."""
+    faulty = jumped_to(1.0, before)
+    former = float(faulty.levels[faulty.times <= CUTOFF - 0.5 * DAY][-1])
+    curve = inflow_curve(faulty.seen(CUTOFF, CUTOFF))
+    assert any("to full at once: most likely a heap or a covered sensor" in told for told in curve.doubts)
+    assert former <= curve.level_at_end() < former + 0.13
+    made = EmpiricalInflow().fit([], cutoff=CUTOFF, known_at=CUTOFF).forecast(faulty, cutoff=CUTOFF, known_at=CUTOFF)
+    assert made is not None
+    levels = level_quantiles(made, (), [made.cutoff]).levels[:, 0]
+    at = dict(zip(made.quantiles, levels.tolist(), strict=True))
+    assert made.level_at_cutoff - at[0.1] < 0.05
+    assert at[0.9] == pytest.approx(1.0, abs=0.02)
+    assert overflow_probability(made, made.cutoff) == pytest.approx(0.1, abs=0.05)
+    assert made.data_grade == "doubtful"
 
 
 def test_of_a_jump_that_one_reading_tells_nothing_is_counted_yet() -> None:

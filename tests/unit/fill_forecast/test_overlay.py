@@ -104,6 +104,14 @@ def test_how_unsure_the_level_is_widens_it_until_the_first_collection_and_not_af
     assert wide[1].tolist() == pytest.approx(narrow[1].tolist()), "the median stays"
 
 
+def test_a_level_that_may_only_be_higher_widens_upwards_alone() -> None:
+    sure, above = steady(), steady().model_copy(update={"level_sd": 0.2, "level_only_above": True})
+    moments = [sure.cutoff, sure.cutoff + timedelta(hours=24)]
+    narrow, wide = (level_quantiles(item, (), moments).levels for item in (sure, above))
+    assert wide[:2].tolist() == narrow[:2].tolist()
+    assert (wide[2] - narrow[2])[0] == pytest.approx(1.2816 * 0.2, rel=0.01)
+
+
 def test_a_container_that_reads_full_but_may_not_be_is_not_full_for_sure() -> None:
     full = steady(level=1.0)
     assert overflow_probability(full, full.cutoff + timedelta(hours=1)) == 1.0
