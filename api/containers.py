@@ -146,7 +146,7 @@ async def forecast(
 
 class ForecastExplanation(BaseModel):
     """What a forecast rests on. Rates are fractions of the capacity per day, `weekday_rates` begin with Monday, `members` are weights,
-    `doubts` what is wrong with the data, `level_sd` how unsure that makes the level (`level_only_above`: it may be higher, not lower); where deposits
+    `doubts` what is wrong with the data, `level_sd` how unsure that makes the level (`level_sd_above`: upwards, beyond that); where deposits
     are counted, how many since the emptying and at how many litres. `model_grade` says what made it: full, partial (a member was missing), stale
     (not fitted for long) or fallback (its own past alone)."""
 
@@ -162,7 +162,7 @@ class ForecastExplanation(BaseModel):
     suspect_share: float | None
     doubts: list[str]
     level_sd: float
-    level_only_above: bool
+    level_sd_above: float
     deposits_since_emptying: int | None
     litres_per_deposit: float | None
     planned_collection: datetime | None
@@ -196,7 +196,7 @@ async def explanation(backend: BackendOf, container_id: str) -> ForecastExplanat
         suspect_share=found.suspect_share if found else None,
         doubts=list(found.doubts) if found else [],
         level_sd=stored.level_sd,
-        level_only_above=stored.level_only_above,
+        level_sd_above=stored.level_sd_above,
         deposits_since_emptying=found.deposits_since_emptying if found else None,
         litres_per_deposit=found.litres_per_deposit if found else None,
         planned_collection=coming[0] if coming else None,

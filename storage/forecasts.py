@@ -20,7 +20,7 @@ _COLUMNS = (
     "known_at",
     "level_at_cutoff",
     "level_sd",
-    "level_only_above",
+    "level_sd_above",
     "emptied_unseen",
     "errors_shared",
     "level_observed_at",

@@ -55,7 +55,7 @@ class InflowForecast(DomainType):
     last read. `data_grade` is "good", "doubtful" or "stale"; `basis` is one sentence on what the forecast rests on.
     `level_error[q]` is what to add to `level_at_cutoff` for its own quantile (empty: taken as exact): a sensor sees a heap, not the mean.
     `level_sd` is how unsure that level is beyond a sensor in order (standard deviation), `errors_shared` whether it errs the way the inflow does
-    (both from the same litres per deposit), `level_only_above` whether it may be higher and not lower.
+    (both from the same litres per deposit), `level_sd_above` how unsure upwards, beyond that.
     `emptied_unseen` is the chance that a silent container was emptied since it was read, which `level_error` holds then.
     `level_after_emptying` is what collections of this container usually leave behind, `level_after_sd` how sure that is (standard deviation).
     `after_collection_spread`: by what the lower and upper side of levels after a collection are wider than such windows without one.
@@ -81,7 +81,7 @@ class InflowForecast(DomainType):
     after_collection_spread: tuple[float, float] = (1.0, 1.0)
     model_grade: str = FALLBACK
     level_sd: float = 0.0
-    level_only_above: bool = False
+    level_sd_above: float = 0.0
     emptied_unseen: float = 0.0
     errors_shared: bool = False
     evidence: ForecastEvidence | None = None

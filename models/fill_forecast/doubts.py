@@ -20,6 +20,8 @@ _SUSPECT_SD = 0.05
 _LEAST_SWAP_SD = 0.03
 _MOST_SD = 0.29
 """Of a level between empty and full of which nothing is known."""
+_UNSEEN_INFLOW = 0.5
+"""How unsure it is what came in while the sensor did not tell, as a share of what usually does."""
 _TENTH = 1.2816
 """Standard deviations from the middle of a normal distribution to what a tenth lies beyond."""
 
@@ -27,12 +29,17 @@ _TENTH = 1.2816
 @dataclass(frozen=True, slots=True)
 class Doubt:
     """`level_sd` is a standard deviation, `level_shift` what is to be added to the level: then both explanations lie equally far from it, or it is
-    that of the likely one, and with `only_above` the other lies above."""
+    that of the likely one, and `level_sd_above`, which counts upwards alone, reaches to the other."""
 
     sentence: str
     level_sd: float
     level_shift: float = 0.0
-    only_above: bool = False
+    level_sd_above: float = 0.0
+
+    @property
+    def most_sd(self) -> float:
+        """The larger of the two."""
+        return max(self.level_sd, self.level_sd_above)
 
 
 def level_doubts(
@@ -95,12 +102,13 @@ def _jumped(times: FloatArray, levels: FloatArray, begin: int, swaps: IntArray, 
         return None
     rises = levels[before + 1] - levels[before]
     jump, last = float(rises.max()), int(before[np.argmax(rises)])
+    former = float(np.median(levels[max(begin, last - 2) : last + 1]))
     # Of a jump that the newest readings alone tell, the level that is taken has followed less, or nothing yet.
-    followed = float(np.clip(np.median(levels[-3:]) - levels[last], 0.0, jump))
+    followed = float(np.clip(np.median(levels[-3:]) - former, 0.0, jump))
     if float(np.median(levels[last + 1 :])) >= FULL:
         jumped = f"the level jumped by {100 * jump:.0f} points to full at once"
         told = f"{jumped}: most likely a heap or a covered sensor, and the level before it is counted"
         since = min(followed, max(0.0, rate_per_day) * float(times[-1] - times[last]) / DAY)
-        return Doubt(told, (jump - since) / _TENTH, since - followed, only_above=True)
+        return Doubt(told, _UNSEEN_INFLOW * since, since - followed, (jump - since) / _TENTH)
     told = f"the level jumped by {100 * jump:.0f} points at once: a heap, a covered sensor or a large load; half of it is counted"
     return Doubt(told, min(_MOST_SD, jump / 2), -followed / 2)

@@ -126,7 +126,7 @@ class FittedEmpiricalInflow:
             known_at=moment(known_at),
             level_at_cutoff=min(1.0, curve.level_known() + unseen),
             level_sd=curve.level_sd,
-            level_only_above=curve.only_above,
+            level_sd_above=curve.level_sd_above,
             errors_shared=by_deposits_alone,
             level_observed_at=moment(float(curve.times[-1])),
             quantiles=quantiles,

@@ -35,7 +35,7 @@ class InflowCurve:
 
     `cumulative` may fall a little from reading to reading (jitter is kept: it is part of what is uncertain). `censored[i]` says
     that the interval up to reading i+1 touched full. `left` is what emptyings usually leave, `usual` what comes in by the
-    hours of an average day. `level_sd` is how sure the last level is beyond a sensor's ordinary jitter (`only_above`: it may be higher, not lower),
+    hours of an average day. `level_sd` is how sure the last level is beyond a sensor's ordinary jitter (`level_sd_above`: upwards, beyond that),
     `doubts` say why. `fusion` is there
     where deposits had a say. `emptied_unread` is when a truck reported to have emptied it, if no reading has shown that yet; doubts about the
     level end there. `reported_share` of its emptyings are reported by trucks.
@@ -52,7 +52,7 @@ class InflowCurve:
     usual: UsualDay
     level_sd: float = 0.0
     level_shift: float = 0.0
-    only_above: bool = False
+    level_sd_above: float = 0.0
     doubts: tuple[str, ...] = ()
     fusion: Fusion | None = None
     emptied_unread: float | None = None
@@ -164,7 +164,7 @@ def inflow_curve(history: History) -> InflowCurve:
         if unread is not None
         else level_doubts((history.times, history.levels), suspects, (times, levels), emptyings, swaps, usual_day.per_day)
     )
-    worst = max(doubts, key=lambda item: item.level_sd, default=Doubt("", 0.0))
+    worst = max(doubts, key=lambda item: item.most_sd, default=Doubt("", 0.0))
     return InflowCurve(
         times=times,
         levels=levels,
@@ -177,7 +177,7 @@ def inflow_curve(history: History) -> InflowCurve:
         usual=usual_day,
         level_sd=worst.level_sd if unread is None else left.sd,
         level_shift=worst.level_shift,
-        only_above=worst.only_above,
+        level_sd_above=worst.level_sd_above,
         doubts=tuple(item.sentence for item in doubts),
         emptied_unread=unread,
         reported_share=reported_share(times, emptyings, history.collections),

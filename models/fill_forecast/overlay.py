@@ -111,7 +111,11 @@ def _exceedance(forecast: InflowForecast, moment: datetime, level: float, collec
 
 def _level_is_sure(forecast: InflowForecast) -> bool:
     """Whether a level at full is taken for full, whatever the sensor's ordinary error."""
-    return forecast.level_sd == 0 and forecast.emptied_unseen == 0
+    return _as_a_sensor_in_order(forecast) and forecast.emptied_unseen == 0
+
+
+def _as_a_sensor_in_order(forecast: InflowForecast) -> bool:
+    return forecast.level_sd == 0 and forecast.level_sd_above == 0
 
 
 def _hours_after(forecast: InflowForecast, moments: Sequence[datetime]) -> FloatArray:
@@ -125,9 +129,10 @@ def _hours_after(forecast: InflowForecast, moments: Sequence[datetime]) -> Float
 def _uncut_levels(forecast: InflowForecast, collections: Sequence[datetime], hours: FloatArray) -> FloatArray:
     """Level quantiles [quantile, moment] before the cut at full."""
     levels = forecast.level_at_cutoff + _with_level_error(forecast, _inflow_at(forecast, hours))
-    if forecast.level_sd > 0:
-        errors = np.outer(normal_quantiles(forecast.quantiles), np.full(len(hours), forecast.level_sd))
-        errors = np.maximum(errors, 0.0) if forecast.level_only_above else errors
+    if not _as_a_sensor_in_order(forecast):
+        normal = normal_quantiles(forecast.quantiles)
+        sds = np.where(normal > 0, np.hypot(forecast.level_sd, forecast.level_sd_above), forecast.level_sd)
+        errors = np.outer(normal * sds, np.ones(len(hours)))
         levels = levels + errors if forecast.errors_shared else widened(levels, _middle(forecast, levels), errors)
     for moment in sorted(collections):
         begin = (moment - forecast.cutoff).total_seconds() / 3600

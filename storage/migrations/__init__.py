@@ -19,7 +19,7 @@ from storage.migrations import (
     m0010_collection_limits,
     m0011_left_behind,
     m0012_after_collection,
-    m0013_only_above,
+    m0013_level_sd_above,
 )
 from storage.migrations.migration import Migration
 
@@ -36,7 +36,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m0010_collection_limits.MIGRATION,
     m0011_left_behind.MIGRATION,
     m0012_after_collection.MIGRATION,
-    m0013_only_above.MIGRATION,
+    m0013_level_sd_above.MIGRATION,
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

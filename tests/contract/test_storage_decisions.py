@@ -70,7 +70,7 @@ def _forecast(container_id: str = "c-1", *, hours: int = 0, level: float = 0.4) 
         known_at=cutoff,
         level_at_cutoff=level,
         level_sd=0.07,
-        level_only_above=True,
+        level_sd_above=0.31,
         emptied_unseen=0.4,
         level_observed_at=cutoff,
         quantiles=(0.1, 0.5, 0.9),

@@ -114,7 +114,7 @@ def test_of_a_jump_half_is_counted_until_it_is_known_what_it_was(before: float |
     curve = inflow_curve(faulty.seen(CUTOFF, CUTOFF))
     assert any("half of it is counted" in told for told in curve.doubts)
     assert curve.level_at_end() == pytest.approx((former + 0.95) / 2, abs=0.03)
-    assert not curve.only_above
+    assert curve.level_sd_above == 0
     low, high = (curve.level_at_end() + 1.2816 * sign * curve.level_sd for sign in (-1, 1))
     assert low < former + 0.13
     assert high > 0.82
@@ -122,7 +122,7 @@ def test_of_a_jump_half_is_counted_until_it_is_known_what_it_was(before: float |
 
 @pytest.mark.parametrize("before", [None, 0.05])
 def test_a_jump_to_full_is_most_likely_none(before: float | None) -> None:
-    """What the level was before, and half a day's inflow, is counted; full is where the 80 % interval ends, and nothing lies below."""
+    """What the level was before, and half a day's inflow, is counted; full is where the 80 % interval ends, and little lies below."""
     faulty = jumped_to(1.0, before)
     former = float(faulty.levels[faulty.times <= CUTOFF - 0.5 * DAY][-1])
     curve = inflow_curve(faulty.seen(CUTOFF, CUTOFF))
@@ -132,7 +132,7 @@ def test_a_jump_to_full_is_most_likely_none(before: float | None) -> None:
     assert made is not None
     levels = level_quantiles(made, (), [made.cutoff]).levels[:, 0]
     at = dict(zip(made.quantiles, levels.tolist(), strict=True))
-    assert made.level_at_cutoff - at[0.1] < 0.05
+    assert made.level_at_cutoff - at[0.1] < 0.08
     assert at[0.9] == pytest.approx(1.0, abs=0.02)
     assert overflow_probability(made, made.cutoff) == pytest.approx(0.1, abs=0.05)
     assert made.data_grade == "doubtful"

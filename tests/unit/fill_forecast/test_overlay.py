@@ -105,7 +105,7 @@ def test_how_unsure_the_level_is_widens_it_until_the_first_collection_and_not_af
 
 
 def test_a_level_that_may_only_be_higher_widens_upwards_alone() -> None:
-    sure, above = steady(), steady().model_copy(update={"level_sd": 0.2, "level_only_above": True})
+    sure, above = steady(), steady().model_copy(update={"level_sd_above": 0.2})
     moments = [sure.cutoff, sure.cutoff + timedelta(hours=24)]
     narrow, wide = (level_quantiles(item, (), moments).levels for item in (sure, above))
     assert wide[:2].tolist() == narrow[:2].tolist()
