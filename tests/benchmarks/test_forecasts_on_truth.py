@@ -97,7 +97,7 @@ def test_glass_and_paper_as_they_serve_in_an_older_city() -> None:
     _print_coverage(coverage)
     _print_times(times)
     paper = [abs(case.error_days) for case in times if case.fraction == "paper"]
-    # Of a silent sensor, or one that jumped, the forecast counts half or says "perhaps": who knows the level is no measure there.
+    # Of a silent sensor, or one that jumped, nobody knows the level but who is told it: no measure there.
     glass = [case for case in times if case.fraction == "glass" and case.good]
     assert np.median(paper) <= 0.2
     assert len(glass) > 400
