@@ -36,9 +36,8 @@ class InflowCurve:
     `cumulative` may fall a little from reading to reading (jitter is kept: it is part of what is uncertain). `censored[i]` says
     that the interval up to reading i+1 touched full. `left` is what emptyings usually leave, `usual` what comes in by the
     hours of an average day. `level_sd` is how sure the last level is beyond a sensor's ordinary jitter (`level_sd_above`: upwards, beyond that),
-    `doubts` say why. `fusion` is there
-    where deposits had a say. `emptied_unread` is when a truck reported to have emptied it, if no reading has shown that yet; doubts about the
-    level end there. `reported_share` of its emptyings are reported by trucks.
+    `doubts` say why. `fusion` is there where deposits had a say. `emptied_unread` is when a truck reported to have emptied it, if no reading has
+    shown that yet; doubts about the level end there. `reported_share` of its emptyings are reported by trucks.
     """
 
     times: FloatArray
