@@ -13,6 +13,7 @@ import numpy as np
 from models.fill_forecast.emptyings import Emptyings
 from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, IntArray, is_sparse
 from models.fill_forecast.suspects import FULL, LONGEST_JUMP, jitter, jumps_to
+from models.fill_forecast.widening import normal_quantiles
 
 _LEAST_STILL_RISE = 0.12
 _LATELY_SUSPECT = 0.2
@@ -22,7 +23,7 @@ _MOST_SD = 0.29
 """Of a level between empty and full of which nothing is known."""
 _UNSEEN_INFLOW = 0.5
 """How unsure it is what came in while the sensor did not tell, as a share of what usually does."""
-_TENTH = 1.2816
+_TENTH = float(normal_quantiles((0.9,))[0])
 """Standard deviations from the middle of a normal distribution to what a tenth lies beyond."""
 
 
@@ -108,7 +109,7 @@ def _jumped(times: FloatArray, levels: FloatArray, begin: int, swaps: IntArray, 
     if float(np.median(levels[last + 1 :])) >= FULL:
         jumped = f"the level jumped by {100 * jump:.0f} points to full at once"
         told = f"{jumped}: most likely a heap or a covered sensor, and the level before it is counted"
-        since = min(followed, max(0.0, rate_per_day) * float(times[-1] - times[last]) / DAY)
+        since = min(followed, rate_per_day * float(times[-1] - times[last]) / DAY)
         return Doubt(told, _UNSEEN_INFLOW * since, since - followed, (jump - since) / _TENTH)
     told = f"the level jumped by {100 * jump:.0f} points at once: a heap, a covered sensor or a large load; half of it is counted"
     return Doubt(told, min(_MOST_SD, jump / 2), -followed / 2)
