@@ -161,7 +161,7 @@ class ForecastSettings(Settings):
         6, ge=0, le=48, description="Hours that late readings are waited for before a forecast is scored"
     )
     forecast_refit_days: float = Field(
-        7,
+        28,
         ge=0,
         description="Days after which a new model is fitted, in the three hours from the nightly hour on; 0: never by itself",
     )

@@ -7,7 +7,7 @@ Nothing after a cutoff is seen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,12 +15,14 @@ import numpy as np
 from models.domain.forecast import InflowForecast
 from models.fill_forecast.backtest import FAST_RATE
 from models.fill_forecast.explain import GOOD
+from models.fill_forecast.fit_served import fit_served
 from models.fill_forecast.forecaster import Forecaster
 from models.fill_forecast.history import DAY, HOUR, History, moment
 from models.fill_forecast.inflow import inflow_curve
 from models.fill_forecast.overlay import level_quantiles, time_to_level
 from models.fill_forecast.recalibration import Factors, factors_of, is_calibrated, recalibrated
 from models.fill_forecast.resolving import Hindsight, resolved
+from models.fill_forecast.served_inflow import ServedInflow
 from simulators.evaluation import history_of_series
 from simulators.fill_series import ENDS, FillSeries, simulate_fill
 from simulators.oracle import knowing_median, learning_median
@@ -76,31 +78,68 @@ def city_of(seeds: Sequence[int], faults: Mapping[str, float], *, containers: in
 
 
 def evaluate(
-    series: Sequence[FillSeries], forecaster: Forecaster, *, spread: bool = False, cutoffs: Sequence[float] = CUTOFFS
+    series: Sequence[FillSeries], forecaster: Forecaster, *, cutoffs: Sequence[float] = CUTOFFS
 ) -> tuple[list[CoverageCase], list[TimeCase]]:
-    """Fits once, 38 days before the end, on what was known then, and scores every container's forecast at each of `cutoffs` from then on. With
-    `spread` as the service does it: fitted 20 days earlier, and each forecast is spread by how those before it turned out by then."""
+    """Fits once, 38 days before the end, on what was known then, and scores every container's forecast at each of `cutoffs` from then on."""
     rng = np.random.default_rng(0)
     histories = [history_of_series(item) for item in series]
-    asked = (*SPREAD_CUTOFFS, *cutoffs) if spread else tuple(cutoffs)
-    fitted = forecaster.fit(histories, cutoff=asked[0], known_at=asked[0])
+    fitted = forecaster.fit(histories, cutoff=cutoffs[0], known_at=cutoffs[0])
+    coverage: list[CoverageCase] = []
+    times: list[TimeCase] = []
+    for cutoff in cutoffs:
+        for item, history in zip(series, histories, strict=True):
+            _score(item, fitted.forecast(history, cutoff=cutoff, known_at=cutoff), rng, coverage, times)
+    return coverage, times
+
+
+def evaluate_service(
+    series: Sequence[FillSeries],
+    *,
+    refit_days: float,
+    cutoffs: Sequence[float] = CUTOFFS,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[list[CoverageCase], list[TimeCase]]:
+    """As the service does it: fitted 20 days before the first of `cutoffs` and every `refit_days` from then on, each new model taken if it is not
+    worse than the one that serves, each forecast spread by how those of its model turned out by then."""
+    rng = np.random.default_rng(0)
+    histories = [history_of_series(item) for item in series]
+    model: ServedInflow | None = None
+    fitted_at = -np.inf
     kept: list[tuple[History, InflowForecast]] = []
     coverage: list[CoverageCase] = []
     times: list[TimeCase] = []
-    for cutoff in asked:
-        factors = turned_out(kept, cutoff) if spread else {}
+    for cutoff in (*SPREAD_CUTOFFS, *cutoffs):
+        if model is None or cutoff - fitted_at >= refit_days * DAY:
+            found = fit_served(histories, cutoff=cutoff, known_at=cutoff, serving=model)
+            progress(f"fitted {(cutoff - SPREAD_CUTOFFS[0]) / DAY:.0f} days on: {found.comparison.sentence}")
+            fitted_at = cutoff
+            if model is None or found.comparison.not_worse:
+                model = replace(found.model, version=moment(cutoff).isoformat())
+                # Another model's outcomes say nothing of how wide this one has to be.
+                kept = []
+        factors = turned_out(kept, cutoff)
         for item, history in zip(series, histories, strict=True):
-            forecast = fitted.forecast(history, cutoff=cutoff, known_at=cutoff)
-            if forecast is None:
-                continue
-            if is_calibrated(forecast):
+            forecast = model.forecast(history, cutoff=cutoff, known_at=cutoff)
+            if forecast is not None and is_calibrated(forecast):
                 kept.append((history, forecast))
                 forecast = recalibrated(forecast, item.fraction, factors)
             if cutoff in cutoffs:
-                coverage += coverage_cases(item, forecast)
-                timed = time_case(item, forecast, rng)
-                times += [timed] if timed is not None else []
+                _score(item, forecast, rng, coverage, times)
     return coverage, times
+
+
+def _score(
+    item: FillSeries,
+    forecast: InflowForecast | None,
+    rng: np.random.Generator,
+    coverage: list[CoverageCase],
+    times: list[TimeCase],
+) -> None:
+    if forecast is None:
+        return
+    coverage += coverage_cases(item, forecast)
+    timed = time_case(item, forecast, rng)
+    times += [timed] if timed is not None else []
 
 
 def turned_out(kept: Sequence[tuple[History, InflowForecast]], now: float) -> Factors:

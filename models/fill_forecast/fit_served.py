@@ -21,7 +21,7 @@ from models.fill_forecast.history import DAY, FloatArray, History, moment
 from models.fill_forecast.inflow_cases import BANDS, FEATURES, Cases, build_cases
 from models.fill_forecast.inflow_model import ITERATIONS, Regressors, fit_inflow_model, predict_inflow
 from models.fill_forecast.recalibration import factors_of
-from models.fill_forecast.resolving import hindsight, resolved
+from models.fill_forecast.resolving import ForecastMany, hindsight, resolved
 from models.fill_forecast.scores import scores
 from models.fill_forecast.served_inflow import (
     EVERY_FRACTION,
@@ -105,13 +105,13 @@ def fit_served(
     learnt_until = half if serving is None else max(half, serving.description.data_until.timestamp())
     fresh = validation.of((validation.cutoff >= learnt_until) & (validation.horizon_hours <= _LONGEST_COMPARED_HOURS))
     comparison = compare(trial, serving, fresh, work.fractions)
-    final = work.spread(work.calibrated(early, validation, until=cutoff))
+    weighed = work.calibrated(early, validation, until=cutoff)
     model = ServedInflow(
-        replace_description(final.description, scores=_scores(trial, serving, fresh, work.fractions)),
+        replace_description(weighed.description, scores=_scores(trial, serving, fresh, work.fractions)),
         EmpiricalInflow().fit(seen, cutoff=cutoff, known_at=known_at),
         work.fit_until(cutoff).regressors,
     )
-    return FittedModel(model, comparison)
+    return FittedModel(work.spread(model, missed_by=weighed), comparison)
 
 
 def compare(candidate: ServedInflow, serving: ServedInflow | None, fresh: Cases, fractions: Sequence[str]) -> Comparison:
@@ -190,16 +190,17 @@ class _Work:
         description = replace_description(model.description, weights=weights, offsets=offsets, data_until=moment(until))
         return replace(model, description=description)
 
-    def spread(self, model: ServedInflow) -> ServedInflow:
-        """The model with the factors that its forecasts of the validation would have needed, as levels with the collections that really happened."""
+    def spread(self, model: ServedInflow, *, missed_by: ServedInflow) -> ServedInflow:
+        """The model with the factors that its forecasts of the validation would have needed, as levels with the collections that really happened:
+        so wide as it is, and wrong by as much as one that had not learnt from the validation."""
         days = (self._cutoff - self.validation_begin) / DAY
         cutoffs = (self._cutoff - DAY * np.unique(np.round(np.linspace(1, max(1.0, days), _SPREAD_CUTOFFS)))).tolist()
         step = max(1, -(-len(self._histories) * _SPREAD_CUTOFFS // _MOST_SPREAD))
-        found = hindsight(
-            lambda histories, at: model.forecast_many(histories, cutoff=at, known_at=self._known_at),
-            self._histories[::step],
-            cutoffs,
-        )
+
+        def told_by(forecaster: ServedInflow) -> ForecastMany:
+            return lambda histories, at: forecaster.forecast_many(histories, cutoff=at, known_at=self._known_at)
+
+        found = hindsight(told_by(missed_by), self._histories[::step], cutoffs, wide_as=told_by(model))
         factors = factors_of(resolved(found, known_until=self._cutoff))
         return replace(model, description=replace_description(model.description, factors=factors))
 

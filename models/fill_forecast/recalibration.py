@@ -1,4 +1,4 @@
-"""The spread of forecasts, set right by how forecasts of the last 60 days turned out: renewed every day, lower and upper side apart.
+"""The spread of forecasts, set right by how the same model's of the last 60 days turned out: renewed every day, lower and upper side apart.
 
 Of each forecast whose truth has come, two figures are kept: by how many of its own lower (upper) half-widths the truth lay below (above) its
 median. The nine-in-ten quantile of these, by fraction and length of the window, is the factor by which that side of the next forecasts is spread
@@ -26,7 +26,7 @@ LENGTH_BANDS = (9.0, 15.0, 33.0, 60.0, 110.0, 180.0, 336.0)
 LOW, HIGH = 0.1, 0.9
 LEAST_HALF_WIDTH = 0.005
 _LEAST_CASES = 60
-_ALIKE = 4
+_ALIKE = 1
 _HALF_TRUSTED_CASES = 300
 """Nine outcomes of one forecast, and forecasts of one container, have much in common: so many are worth a tenth of them."""
 _NARROWEST, _WIDEST = 0.4, 4.0
@@ -37,9 +37,11 @@ Factors = Mapping[str, tuple[float, float]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Spread:
-    """Factors for the forecasts of one forecaster, made at a moment (seconds since 1970) from outcomes that were known then."""
+    """Factors for the forecasts of one version of a forecaster, made at a moment (seconds since 1970) from outcomes of its own that were known then:
+    how wide another version would have had to be says nothing of this one."""
 
     forecaster: str
+    version: str
     made_at: float
     cases: int
     factors: Factors

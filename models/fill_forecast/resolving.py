@@ -31,8 +31,10 @@ def resolved_of(
     *,
     known_until: float,
     horizon_hours: Sequence[int] = RESOLVED_HORIZON_HOURS,
+    wide_as: InflowForecast | None = None,
 ) -> Resolved:
-    """Of the horizons that ended by `known_until` and at which the level is settled. `curve` is of the container's history, read until later."""
+    """Of the horizons that ended by `known_until` and at which the level is settled. `curve` is of the container's history, read until later.
+    With `wide_as`, another forecast at the same moment, as if the medians had been spread as widely as that one's."""
     cutoff = forecast.cutoff.timestamp()
     hours = np.array([h for h in horizon_hours if h in forecast.horizon_hours and cutoff + h * HOUR <= known_until], dtype=float)
     truth = settled_levels(curve, cutoff + hours * HOUR, since=cutoff)
@@ -42,11 +44,16 @@ def resolved_of(
     collected = collected[collected > cutoff]
     targets = cutoff + hours * HOUR
     levels = np.empty((len(forecast.quantiles), len(hours)))
+    middle = forecast.quantiles.index(0.5)
     length = hours.copy()
     truth_error = np.full(len(hours), _truth_error(forecast, curve))
     for column, target in enumerate(targets.tolist()):
         before = collected[collected <= target]
-        levels[:, column] = uncut_levels(forecast, [moment(at) for at in before.tolist()], [moment(target)])[:, 0]
+        emptied, end = [moment(at) for at in before.tolist()], [moment(target)]
+        levels[:, column] = uncut_levels(forecast, emptied, end)[:, 0]
+        if wide_as is not None:
+            widths = uncut_levels(wide_as, emptied, end)[:, 0]
+            levels[:, column] = levels[middle, column] + widths - widths[middle]
         if len(before):
             truth_error[column] = np.hypot(truth_error[column], unsure[len(before) - 1])
         length[column] = (target - (before[-1] if len(before) else cutoff)) / HOUR
@@ -87,27 +94,32 @@ def emptied_about(curve: InflowCurve) -> tuple[FloatArray, FloatArray]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hindsight:
-    """A forecast of the past, and what came true."""
+    """A forecast of the past, and what came true; it is taken to be as wide as `wide_as`, where there is one."""
 
     forecast: InflowForecast
     history: History
     curve: InflowCurve
+    wide_as: InflowForecast | None = None
 
 
 ForecastMany = Callable[[Sequence[History], float], Sequence[InflowForecast | None]]
 """Forecasts of `QUANTILES` from what was observed by a cutoff."""
 
 
-def hindsight(forecast_many: ForecastMany, histories: Sequence[History], cutoffs: Sequence[float]) -> list[Hindsight]:
+def hindsight(
+    forecast_many: ForecastMany, histories: Sequence[History], cutoffs: Sequence[float], *, wide_as: ForecastMany | None = None
+) -> list[Hindsight]:
     """What a forecaster would have said at these cutoffs. It must have learnt nothing later than the first of them, or nothing that counts for
-    containers of four weeks and more: younger and silent ones are left out."""
+    containers of four weeks and more: younger and silent ones are left out. How wide another one would have been (`wide_as`) may be asked of one
+    that has learnt later."""
     curves = {history.container_id: inflow_curve(history) for history in histories if len(history.times)}
     found: list[Hindsight] = []
     for cutoff in cutoffs:
         open_ = [item for item in histories if len(item.times) and item.times[0] + _LEAST_DAYS * DAY <= cutoff < item.times[-1]]
-        for history, made in zip(open_, forecast_many(open_, cutoff), strict=True):
+        wide = wide_as(open_, cutoff) if wide_as is not None else [None] * len(open_)
+        for history, made, its_width in zip(open_, forecast_many(open_, cutoff), wide, strict=True):
             if made is not None and cutoff - made.level_observed_at.timestamp() <= DAY / 2:
-                found.append(Hindsight(made, history, curves[history.container_id]))
+                found.append(Hindsight(made, history, curves[history.container_id], its_width))
     return found
 
 
@@ -129,7 +141,12 @@ def level_errors(found: Sequence[Hindsight]) -> dict[str, tuple[float, ...]]:
 
 
 def resolved(found: Sequence[Hindsight], *, known_until: float) -> Resolved:
-    return joined([resolved_of(item.forecast, item.history.fraction, item.curve, known_until=known_until) for item in found])
+    return joined(
+        [
+            resolved_of(item.forecast, item.history.fraction, item.curve, known_until=known_until, wide_as=item.wide_as)
+            for item in found
+        ]
+    )
 
 
 def joined(parts: Sequence[Resolved]) -> Resolved:

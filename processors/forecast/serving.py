@@ -32,7 +32,7 @@ class ServingModel:
         self._seen: tuple[int, int] | None = None
         self.model: ServedInflow | None = None
         self.why_not = NONE_TAKEN
-        self.spreads: Mapping[str, Spread] = {}
+        self.spreads: Mapping[tuple[str, str], Spread] = {}
         self._log = logs.get_logger()
 
     async def refresh(self, connection: asyncpg.Connection) -> None:
@@ -71,10 +71,10 @@ class ServingModel:
         return self._spread([self._fallback(own_past, history, at, known, why) for history in histories], histories)
 
     def _spread(self, made: Sequence[InflowForecast | None], histories: Sequence[History]) -> list[InflowForecast | None]:
-        """Each as widely as forecasts of its forecaster turned out to need; a spread that was made after the cutoff knows too much."""
+        """Each as widely as forecasts of its model turned out to need; a spread that was made after the cutoff knows too much."""
         told: list[InflowForecast | None] = []
         for item, history in zip(made, histories, strict=True):
-            spread = self.spreads.get(item.forecaster) if item is not None else None
+            spread = self.spreads.get((item.forecaster, item.forecaster_version)) if item is not None else None
             if item is None or spread is None or spread.made_at > item.cutoff.timestamp() or not is_calibrated(item):
                 told.append(item)
             else:

@@ -1,4 +1,4 @@
-"""Once a night: the spread of forecasts set right by how the kept ones of the last 60 days turned out.
+"""Once a night: the spread of forecasts set right by how the kept ones of the same model turned out in the last 60 days.
 
 Found from what is stored whether tonight's is there, so that restarts lose nothing; one member at a time makes it, the others read it.
 """
@@ -21,14 +21,20 @@ async def spread_nightly(pool: asyncpg.Pool, *, now: datetime, night: datetime) 
     async with pool.acquire() as connection, connection.transaction():
         if not await take_spreading(connection):
             return []
-        there = {name for name, spread in (await newest_spreads(connection)).items() if spread.made_at >= night.timestamp()}
+        there = {maker for maker, spread in (await newest_spreads(connection)).items() if spread.made_at >= night.timestamp()}
         made = [
-            Spread(name, now.timestamp(), len(outcomes), factors_of(outcomes))
-            for name, outcomes in (await resolved_outcomes(connection, now, full=FULL)).items()
-            if name not in there
+            Spread(*maker, now.timestamp(), len(outcomes), factors_of(outcomes))
+            for maker, outcomes in (await resolved_outcomes(connection, now, full=FULL)).items()
+            if maker not in there
         ]
         for spread in made:
             await save_spread(connection, spread)
     for spread in made:
-        logs.get_logger().info("forecasts_spread", forecaster=spread.forecaster, outcomes=spread.cases, cells=len(spread.factors))
+        logs.get_logger().info(
+            "forecasts_spread",
+            forecaster=spread.forecaster,
+            version=spread.version,
+            outcomes=spread.cases,
+            cells=len(spread.factors),
+        )
     return made

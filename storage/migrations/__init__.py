@@ -20,6 +20,7 @@ from storage.migrations import (
     m0011_left_behind,
     m0012_after_collection,
     m0013_level_sd_above,
+    m0014_spread_by_version,
 )
 from storage.migrations.migration import Migration
 
@@ -37,6 +38,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m0011_left_behind.MIGRATION,
     m0012_after_collection.MIGRATION,
     m0013_level_sd_above.MIGRATION,
+    m0014_spread_by_version.MIGRATION,
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

@@ -160,11 +160,12 @@ async def test_forecasts_are_spread_once_a_night_by_how_kept_ones_turned_out(was
     later = NOW + timedelta(days=9)
     await ForecastScorer(waste.pool, truth_wait_hours=6).score(CONTAINERS, later)
     async with waste.pool.acquire() as connection:
-        outcomes = (await resolved_outcomes(connection, later, full=FULL))["empirical_inflow"]
+        version = await connection.fetchval("SELECT DISTINCT forecaster_version FROM forecast_outcome")
+        outcomes = (await resolved_outcomes(connection, later, full=FULL))["empirical_inflow", version]
     assert 0 < outcomes.collected.sum() < len(outcomes), "of windows that begin with a collection, and such that do not"
     night = later - timedelta(hours=1)
     (spread,) = await spread_nightly(waste.pool, now=later, night=night)
-    assert (spread.forecaster, spread.made_at) == ("empirical_inflow", later.timestamp())
+    assert (spread.forecaster, spread.version, spread.made_at) == ("empirical_inflow", version, later.timestamp())
     assert spread.cases > 100
     assert spread.factors
     assert await spread_nightly(waste.pool, now=later + timedelta(hours=1), night=night) == [], "tonight's is there"
@@ -175,6 +176,14 @@ async def test_forecasts_are_spread_once_a_night_by_how_kept_ones_turned_out(was
     async with waste.pool.acquire() as connection:
         kept = await kept_forecasts(connection, since=later, until=later + timedelta(hours=3))
     assert next(item for item in kept if item.container_id == after.container_id) == after
+    async with waste.pool.acquire() as connection:
+        await connection.execute(
+            "UPDATE forecast_outcome SET forecaster_version = 'of before' WHERE target_at < $1", NOW + timedelta(days=5)
+        )
+    made = await spread_nightly(waste.pool, now=later + timedelta(days=1), night=later + timedelta(hours=12))
+    assert [item.version for item in made] == sorted([version, "of before"]), "each version has its own"
+    assert sum(item.cases for item in made) == spread.cases
+    assert made[0].factors != made[1].factors
 
 
 @pytest.mark.slow

@@ -209,19 +209,23 @@ def test_hindsight_leaves_out_containers_that_are_young_or_have_ended() -> None:
 
 
 @pytest.mark.lengthy
-def test_a_spread_that_was_made_after_the_cutoff_is_not_used() -> None:
+def test_a_spread_that_was_made_after_the_cutoff_or_of_another_model_is_not_used() -> None:
     serving = ServingModel(stale_days=30)
     serving.model = fitted().model
     factors = {cell("paper", band): (3.0, 3.0) for band in range(len(LENGTH_BANDS))}
     history = sawtooth(2, days=75, per_day=0.4, interval_hours=3, fraction="paper").history
     at = CUTOFF + HOUR
 
-    def width(made_at: float) -> float:
-        serving.spreads = {"weighed_inflow": Spread("weighed_inflow", made_at, 500, factors)}
+    serves = serving.model.description.forecaster_version
+
+    def width(made_at: float, version: str = serves) -> float:
+        serving.spreads = {("weighed_inflow", version): Spread("weighed_inflow", version, made_at, 500, factors)}
         made = serving.forecast(None, [history], cutoff=moment(at), known_at=moment(at))[0]
         assert made is not None
-        assert (made.uncalibrated is None) == (made_at > at)
+        assert made.forecaster_version == serves
+        assert (made.uncalibrated is None) == (made_at > at or version != serves)
         day = HORIZON_HOURS.index(24)
         return made.inflow_quantiles[HIGH][day] - made.inflow_quantiles[LOW][day]
 
     assert width(at - HOUR) > 1.5 * width(at + HOUR)
+    assert width(at - HOUR, "7-3fa09c1e") == width(at + HOUR)
