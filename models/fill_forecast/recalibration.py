@@ -26,7 +26,6 @@ LENGTH_BANDS = (9.0, 15.0, 33.0, 60.0, 110.0, 180.0, 336.0)
 LOW, HIGH = 0.1, 0.9
 LEAST_HALF_WIDTH = 0.005
 _LEAST_CASES = 60
-_ALIKE = 1
 _HALF_TRUSTED_CASES = 300
 """Nine outcomes of one forecast, and forecasts of one container, have much in common: so many are worth a tenth of them."""
 _NARROWEST, _WIDEST = 0.4, 4.0
@@ -186,7 +185,7 @@ def _factors(fraction: str, hours: float, factors: Factors) -> tuple[float, floa
 def _ninety(values: FloatArray, missed: FloatArray) -> float:
     """The smallest figure that all but a tenth of the values stay below, and a little more where they are few, as for the next of so many;
     `missed` is which part of a value is a miss whatever the figure."""
-    share = min(0.97, 0.9 * (1 + _ALIKE / len(values)))
+    share = min(0.97, 0.9 * (1 + 1 / len(values)))
     order = np.argsort(values)
     kept = np.cumsum((1 - missed)[order])
     enough = np.flatnonzero(kept >= share * len(values))

@@ -24,10 +24,12 @@ from models.fill_forecast.recalibration import (
     misses,
     recalibrated,
 )
-from models.fill_forecast.resolving import before_calibration, hindsight, joined, resolved_of
+from models.fill_forecast.resolving import ForecastMany, before_calibration, hindsight, joined, resolved, resolved_of
+from models.fill_forecast.served_inflow import ServedInflow
 from models.fill_forecast.settled import settled_levels
 from processors.forecast.serving import ServingModel
 from tests.unit.fill_forecast.fitted import CUTOFF, fitted
+from tests.unit.fill_forecast.fitted import histories as fitted_on
 from tests.unit.fill_forecast.signals import START, changed_after, sawtooth
 
 LOW, HIGH = QUANTILES.index(0.1), QUANTILES.index(0.9)
@@ -180,6 +182,46 @@ def test_the_truth_of_an_outcome_uses_nothing_that_the_forecast_started_from() -
     first, second = (resolved_of(made, "glass", item, known_until=end) for item in (curve, disturbed))
     assert len(first) > 3
     assert first.above.tolist() == second.above.tolist()
+
+
+def test_misses_may_be_counted_in_half_widths_of_another_forecast() -> None:
+    """Where its own medians lie does not matter."""
+    made = forecast()
+    curve = inflow_curve(sawtooth(0, days=60, per_day=0.3, interval_hours=2).history)
+    wider = recalibrated(made, "glass", {cell("glass", band): (2.0, 3.0) for band in range(len(LENGTH_BANDS))})
+    elsewhere = wider.model_copy(update={"level_at_cutoff": 0.3, "level_after_emptying": 0.2})
+    end = made.cutoff.timestamp() + 4 * DAY
+    own = resolved_of(made, "glass", curve, known_until=end)
+    wide, as_wide = (
+        resolved_of(wider, "glass", curve, known_until=end),
+        resolved_of(made, "glass", curve, known_until=end, wide_as=elsewhere),
+    )
+    assert len(own) > 3
+    assert as_wide.above == pytest.approx(wide.above)
+    assert as_wide.below == pytest.approx(wide.below)
+    assert np.abs(as_wide.above).sum() < 0.8 * np.abs(own.above).sum()
+
+
+@pytest.mark.lengthy
+def test_a_fitted_model_starts_with_factors_for_its_own_half_widths() -> None:
+    """Whoever missed, by his medians alone: twice as wide himself, he teaches the same; the model twice as wide would need half."""
+    model = fitted().model
+    bare = replace(model, description=model.description.model_copy(update={"factors": {}}))
+    twice = {cell(fraction, band): (2.0, 2.0) for fraction in ("glass", "paper") for band in range(len(LENGTH_BANDS))}
+    doubled = replace(model, description=model.description.model_copy(update={"factors": twice}))
+    cutoffs = [CUTOFF - days * DAY for days in (8, 12, 16)]
+
+    def taught(missed_by: ServedInflow, served: ServedInflow) -> Resolved:
+        def told_by(one: ServedInflow) -> ForecastMany:
+            return lambda histories, at: one.forecast_many(histories, cutoff=at, known_at=CUTOFF)
+
+        return resolved(hindsight(told_by(missed_by), fitted_on(), cutoffs, wide_as=told_by(served)), known_until=CUTOFF)
+
+    usual = taught(bare, bare)
+    assert len(usual) > 50
+    assert taught(doubled, bare).above == pytest.approx(usual.above)
+    at_cutoff = ~usual.collected
+    assert np.abs(taught(bare, doubled).above[at_cutoff]).sum() < 0.7 * np.abs(usual.above[at_cutoff]).sum()
 
 
 @pytest.mark.lengthy
