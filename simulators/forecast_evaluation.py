@@ -18,10 +18,10 @@ from models.fill_forecast.explain import GOOD
 from models.fill_forecast.fit_served import fit_served
 from models.fill_forecast.forecaster import Forecaster
 from models.fill_forecast.history import DAY, HOUR, History, moment
-from models.fill_forecast.inflow import inflow_curve
+from models.fill_forecast.inflow import InflowCurve, inflow_curve
 from models.fill_forecast.overlay import level_quantiles, time_to_level
-from models.fill_forecast.recalibration import Factors, factors_of, is_calibrated, recalibrated
-from models.fill_forecast.resolving import Hindsight, resolved
+from models.fill_forecast.recalibration import Factors, Resolved, factors_of, is_calibrated, recalibrated
+from models.fill_forecast.resolving import RESOLVED_HORIZON_HOURS, joined, resolved_of
 from models.fill_forecast.served_inflow import ServedInflow
 from simulators.evaluation import history_of_series
 from simulators.fill_series import ENDS, FillSeries, simulate_fill
@@ -32,8 +32,9 @@ LEVEL = 0.8
 DAILY_CUTOFFS = tuple(ENDS.timestamp() - days * DAY + 4 * HOUR for days in range(38, 7, -1))
 """Seconds since 1970, early in the morning, when plans are made."""
 CUTOFFS = DAILY_CUTOFFS[::5]
-SPREAD_CUTOFFS = tuple(CUTOFFS[0] - days * DAY for days in (20, 15, 10, 5))
-"""Those before, whose outcomes spread the first scored forecasts."""
+SPREAD_DAYS = 20
+"""So long before the first scored forecasts their model is fitted, and forecasts are kept whose outcomes spread them."""
+TRUTH_WAIT_HOURS = 6
 _LOW, _HIGH = 0.1, 0.9
 _SAID_WITHIN_DAYS = 5.0
 
@@ -100,31 +101,35 @@ def evaluate_service(
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[list[CoverageCase], list[TimeCase]]:
     """As the service does it: fitted 20 days before the first of `cutoffs` and every `refit_days` from then on, each new model taken if it is not
-    worse than the one that serves, each forecast spread by how those of its model turned out by then."""
+    worse than the one that serves; forecasts kept every day, and those of `cutoffs` spread by how the kept ones of their model had turned out by
+    then."""
     rng = np.random.default_rng(0)
     histories = [history_of_series(item) for item in series]
+    first = cutoffs[0] - SPREAD_DAYS * DAY
     model: ServedInflow | None = None
-    fitted_at = -np.inf
-    kept: list[tuple[History, InflowForecast]] = []
+    fitted_at = first
+    kept = KeptForecasts()
     coverage: list[CoverageCase] = []
     times: list[TimeCase] = []
-    for cutoff in (*SPREAD_CUTOFFS, *cutoffs):
+    for cutoff in np.arange(first, cutoffs[-1] + 1, DAY).tolist():
         if model is None or cutoff - fitted_at >= refit_days * DAY:
             found = fit_served(histories, cutoff=cutoff, known_at=cutoff, serving=model)
-            progress(f"fitted {(cutoff - SPREAD_CUTOFFS[0]) / DAY:.0f} days on: {found.comparison.sentence}")
+            progress(f"fitted {(cutoff - first) / DAY:.0f} days on: {found.comparison.sentence}")
             fitted_at = cutoff
             if model is None or found.comparison.not_worse:
                 model = replace(found.model, version=moment(cutoff).isoformat())
                 # Another model's outcomes say nothing of how wide this one has to be.
-                kept = []
-        factors = turned_out(kept, cutoff)
-        for item, history in zip(series, histories, strict=True):
-            forecast = model.forecast(history, cutoff=cutoff, known_at=cutoff)
-            if forecast is not None and is_calibrated(forecast):
-                kept.append((history, forecast))
-                forecast = recalibrated(forecast, item.fraction, factors)
-            if cutoff in cutoffs:
-                _score(item, forecast, rng, coverage, times)
+                kept = KeptForecasts()
+        made = model.forecast_many(histories, cutoff=cutoff, known_at=cutoff)
+        if cutoff in cutoffs:
+            factors = kept.turned_out(cutoff)
+            for item, forecast in zip(series, made, strict=True):
+                spread = forecast
+                if forecast is not None and is_calibrated(forecast):
+                    spread = recalibrated(forecast, item.fraction, factors)
+                _score(item, spread, rng, coverage, times)
+            progress(f"scored {(cutoff - first) / DAY:.0f} days on")
+        kept.add(histories, made)
     return coverage, times
 
 
@@ -142,12 +147,33 @@ def _score(
     times += [timed] if timed is not None else []
 
 
-def turned_out(kept: Sequence[tuple[History, InflowForecast]], now: float) -> Factors:
-    """The factors of the night at `now`, from forecasts of before and what was read by then."""
-    read = {history.container_id: history for history, _ in kept}
-    curves = {name: inflow_curve(history.seen(now, now)) for name, history in read.items()}
-    found = [Hindsight(forecast, history, curves[history.container_id]) for history, forecast in kept]
-    return factors_of(resolved(found, known_until=now))
+class KeptForecasts:
+    """Forecasts of one model, and how they turned out: each outcome told once, by what had been read when it was asked for."""
+
+    def __init__(self) -> None:
+        self._kept: list[tuple[History, InflowForecast]] = []
+        self._outcomes: list[Resolved] = []
+        self._asked = -np.inf
+
+    def add(self, histories: Sequence[History], made: Sequence[InflowForecast | None]) -> None:
+        """Keeps those of which outcomes say something."""
+        told = zip(histories, made, strict=True)
+        self._kept += [(history, forecast) for history, forecast in told if forecast is not None and is_calibrated(forecast)]
+
+    def turned_out(self, now: float) -> Factors:
+        """The factors of the night at `now`; late readings are waited for as long as the service does."""
+        until = now - TRUTH_WAIT_HOURS * HOUR
+        curves: dict[str, InflowCurve] = {}
+        for history, forecast in self._kept:
+            cutoff = forecast.cutoff.timestamp()
+            ended = [hours for hours in RESOLVED_HORIZON_HOURS if self._asked < cutoff + hours * HOUR <= until]
+            if not ended:
+                continue
+            name = history.container_id
+            curve = curves.get(name) or curves.setdefault(name, inflow_curve(history.seen(now, now)))
+            self._outcomes.append(resolved_of(forecast, history.fraction, curve, known_until=until, horizon_hours=ended))
+        self._asked = until
+        return factors_of(joined(self._outcomes))
 
 
 def coverage_cases(series: FillSeries, forecast: InflowForecast) -> list[CoverageCase]:
