@@ -60,7 +60,7 @@ async def resolved_outcomes(connection: asyncpg.Connection, until: datetime, *, 
     rows = await connection.fetch(
         """
         SELECT forecaster, forecaster_version, fraction, length_hours,
-             length_hours < horizon_hours AS collected, below, above, level_observed >= $3 AS at_full
+               length_hours < horizon_hours AS collected, below, above, level_observed >= $3 AS at_full
         FROM forecast_outcome
         WHERE target_at >= $1 AND target_at < $2 AND below IS NOT NULL
         ORDER BY forecaster, forecaster_version
