@@ -1,7 +1,8 @@
 """Forecasters and emptying detection against simulated truth, all faults on, on the frozen seeds: prints the tables of docs/simulation.md.
 
-One city of all seeds' containers: fitted once, then asked every five days for a month. What is asked of the forecaster that serves stands in the
-assertions. Run: OMP_NUM_THREADS=1 pytest -s tests/benchmarks/test_forecasts_on_truth.py (about forty minutes of a core).
+One city of all seeds' containers, asked every five days for a month by a forecaster that is fitted once, or by the service that refits. What is
+asked of the forecaster that serves stands in the assertions. Run: OMP_NUM_THREADS=1 pytest -s tests/benchmarks/test_forecasts_on_truth.py (about
+an hour of a core).
 """
 
 from __future__ import annotations
