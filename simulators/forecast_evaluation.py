@@ -34,7 +34,6 @@ DAILY_CUTOFFS = tuple(ENDS.timestamp() - days * DAY + 4 * HOUR for days in range
 CUTOFFS = DAILY_CUTOFFS[::5]
 SPREAD_DAYS = 20
 """So long before the first scored forecasts their model is fitted, and forecasts are kept whose outcomes spread them."""
-TRUTH_WAIT_HOURS = 6
 _LOW, _HIGH = 0.1, 0.9
 _SAID_WITHIN_DAYS = 5.0
 
@@ -97,12 +96,13 @@ def evaluate_service(
     series: Sequence[FillSeries],
     *,
     refit_days: float,
+    truth_wait_hours: float,
     cutoffs: Sequence[float] = CUTOFFS,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[list[CoverageCase], list[TimeCase]]:
     """As the service does it: fitted 20 days before the first of `cutoffs` and every `refit_days` from then on, each new model taken if it is not
-    worse than the one that serves; forecasts kept every day, and those of `cutoffs` spread by how the kept ones of their model had turned out by
-    then."""
+    worse than the one that serves; forecasts kept every day, and those of `cutoffs` spread by how the kept ones of their model had turned out
+    `truth_wait_hours` before."""
     rng = np.random.default_rng(0)
     histories = [history_of_series(item) for item in series]
     first = cutoffs[0] - SPREAD_DAYS * DAY
@@ -117,12 +117,12 @@ def evaluate_service(
             progress(f"fitted {(cutoff - first) / DAY:.0f} days on: {found.comparison.sentence}")
             fitted_at = cutoff
             if model is None or found.comparison.not_worse:
-                model = replace(found.model, version=moment(cutoff).isoformat())
+                model = found.model
                 # Another model's outcomes say nothing of how wide this one has to be.
                 kept = KeptForecasts()
         made = model.forecast_many(histories, cutoff=cutoff, known_at=cutoff)
         if cutoff in cutoffs:
-            factors = kept.turned_out(cutoff)
+            factors = kept.turned_out(cutoff - truth_wait_hours * HOUR, read_until=cutoff)
             for item, forecast in zip(series, made, strict=True):
                 spread = forecast
                 if forecast is not None and is_calibrated(forecast):
@@ -160,9 +160,8 @@ class KeptForecasts:
         told = zip(histories, made, strict=True)
         self._kept += [(history, forecast) for history, forecast in told if forecast is not None and is_calibrated(forecast)]
 
-    def turned_out(self, now: float) -> Factors:
-        """The factors of the night at `now`; late readings are waited for as long as the service does."""
-        until = now - TRUTH_WAIT_HOURS * HOUR
+    def turned_out(self, until: float, *, read_until: float) -> Factors:
+        """The factors that outcomes up to `until` teach."""
         curves: dict[str, InflowCurve] = {}
         for history, forecast in self._kept:
             cutoff = forecast.cutoff.timestamp()
@@ -170,7 +169,7 @@ class KeptForecasts:
             if not ended:
                 continue
             name = history.container_id
-            curve = curves.get(name) or curves.setdefault(name, inflow_curve(history.seen(now, now)))
+            curve = curves.get(name) or curves.setdefault(name, inflow_curve(history.seen(read_until, read_until)))
             self._outcomes.append(resolved_of(forecast, history.fraction, curve, known_until=until, horizon_hours=ended))
         self._asked = until
         return factors_of(joined(self._outcomes))
