@@ -33,8 +33,9 @@ from simulators.forecast_evaluation import (
 pytestmark = pytest.mark.timeout(7200)
 SEEDS = evaluation_seeds()
 CONTAINERS, DAYS = 25, 100
-SERVED_CONTAINERS, SERVED_DAYS = 60, 120
-"""More, so that a cell of fraction and horizon holds 390 cases at least; older by the 20 days whose outcomes spread the first forecasts."""
+SERVED_CONTAINERS, SERVED_DAYS = 120, 120
+"""More, so that a cell of fraction and horizon holds 780 cases at least (with half as many its coverage has a standard error of two points, and one
+of the 35 cells is easily found outside of what is asked by chance alone); older by the 20 days whose outcomes spread the first forecasts."""
 FORECASTERS: tuple[Forecaster, ...] = (EmpiricalInflow(), WeighedInflow())
 
 PUBLISHED_CONTAINERS, PUBLISHED_PAPER, PUBLISHED_DAYS = 150, 8, 300

@@ -26,7 +26,15 @@ from models.fill_forecast.recalibration import (
     misses,
     recalibrated,
 )
-from models.fill_forecast.resolving import Hindsight, before_calibration, hindsight, joined, resolved, resolved_of
+from models.fill_forecast.resolving import (
+    ForecastMany,
+    Hindsight,
+    before_calibration,
+    hindsight,
+    joined,
+    resolved,
+    resolved_of,
+)
 from models.fill_forecast.settled import settled_levels
 from processors.forecast.serving import ServingModel
 from tests.unit.fill_forecast.fitted import CUTOFF, ITERATIONS, fitted
@@ -209,8 +217,9 @@ def test_a_fitted_model_starts_with_factors_for_its_own_half_widths(monkeypatch:
     found: list[Hindsight] = []
 
     def spied(*asked: Any, **wide: Any) -> list[Hindsight]:
-        found.extend(hindsight(*asked, **wide))
-        return found
+        told = hindsight(*asked, **wide)
+        found.extend(told)
+        return told
 
     monkeypatch.setattr(fit_served, "hindsight", spied)
     histories = fitted_on()
@@ -221,6 +230,27 @@ def test_a_fitted_model_starts_with_factors_for_its_own_half_widths(monkeypatch:
         (told,) = bare.forecast_many([item.history], cutoff=item.forecast.cutoff.timestamp(), known_at=CUTOFF)
         assert item.wide_as == told
         assert item.forecast != told
+
+
+@pytest.mark.lengthy
+def test_first_factors_come_from_all_containers_however_few_forecasts_may_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not from all cutoffs of a few containers, which say the same thing again and again."""
+    asked: dict[str, list[float]] = {}
+
+    def spied(
+        forecast_many: ForecastMany, histories: Sequence[History], cutoffs: Sequence[float], **_: ForecastMany
+    ) -> list[Hindsight]:
+        for history in histories:
+            asked.setdefault(history.container_id, []).extend(cutoffs)
+        return []
+
+    monkeypatch.setattr(fit_served, "hindsight", spied)
+    monkeypatch.setattr(fit_served, "_MOST_SPREAD", 40)
+    histories = fitted_on()
+    fit_served.fit_served(histories, cutoff=CUTOFF, known_at=CUTOFF, iterations=ITERATIONS)
+    assert sorted(asked) == [history.container_id for history in histories]
+    assert sum(map(len, asked.values())) <= 40
+    assert len({cutoff for cutoffs in asked.values() for cutoff in cutoffs}) == 17
 
 
 @pytest.mark.lengthy
