@@ -49,7 +49,7 @@ def level_doubts(
 ) -> tuple[Doubt, ...]:  # fmt: skip
     """Of a signal (times and levels, all and trusted ones) that has at least one trusted reading."""
     times, levels = trusted
-    begin = int(emptyings.first_after[-1]) if len(emptyings) else 0
+    begin = _filling_begins(emptyings)
     found = (
         _left_out(*raw, suspects),
         _swapped(levels, swaps[swaps >= begin]),
@@ -97,19 +97,47 @@ def _still(times: FloatArray, levels: FloatArray, rate_per_day: float) -> Doubt 
 def _jumped(times: FloatArray, levels: FloatArray, begin: int, swaps: IntArray, rate_per_day: float) -> Doubt | None:
     """Since the last emptying it rose at once out of all proportion, and has not fallen back yet. Where it rose to full, that is nearly always a heap
     or a blocked beam; a smaller jump is waste as often."""
-    before = jumps_to(times, levels) - 1
-    before = before[(before >= begin) & (times[before] >= times[-1] - LONGEST_JUMP) & ~np.isin(before, swaps)]
+    before = _standing_jumps(times, levels, begin, swaps)
     if not len(before):
         return None
-    rises = levels[before + 1] - levels[before]
-    jump, last = float(rises.max()), int(before[np.argmax(rises)])
+    jump, last = _largest(levels, before)
     former = float(np.median(levels[max(begin, last - 2) : last + 1]))
     # Of a jump that the newest readings alone tell, the level that is taken has followed less, or nothing yet.
     followed = float(np.clip(np.median(levels[-3:]) - former, 0.0, jump))
-    if float(np.median(levels[last + 1 :])) >= FULL:
+    if _stands_at_full(levels, last):
         jumped = f"the level jumped by {100 * jump:.0f} points to full at once"
         told = f"{jumped}: most likely a heap or a covered sensor, and the level before it is counted"
         since = min(followed, rate_per_day * float(times[-1] - times[last]) / DAY)
         return Doubt(told, _UNSEEN_INFLOW * since, since - followed, (jump - since) / _TENTH)
     told = f"the level jumped by {100 * jump:.0f} points at once: a heap, a covered sensor or a large load; half of it is counted"
     return Doubt(told, min(_MOST_SD, jump / 2), -followed / 2)
+
+
+def jumps_to_full(times: FloatArray, levels: FloatArray, emptyings: Emptyings, swaps: IntArray) -> IntArray:
+    """The steps of a jump to full that is doubted as it stands now: most likely no inflow."""
+    before = _standing_jumps(times, levels, _filling_begins(emptyings), swaps)
+    if not len(before) or not _stands_at_full(levels, _largest(levels, before)[1]):
+        return np.empty(0, dtype=np.int64)
+    return before
+
+
+def _standing_jumps(times: FloatArray, levels: FloatArray, begin: int, swaps: IntArray) -> IntArray:
+    """Steps out of all proportion since the last emptying, of the last days, that lead from one reading of a sensor to its next."""
+    before = jumps_to(times, levels) - 1
+    standing: IntArray = before[(before >= begin) & (times[before] >= times[-1] - LONGEST_JUMP) & ~np.isin(before, swaps)]
+    return standing
+
+
+def _largest(levels: FloatArray, before: IntArray) -> tuple[float, int]:
+    """(by how much, after which reading) the level jumped most."""
+    rises = levels[before + 1] - levels[before]
+    return float(rises.max()), int(before[np.argmax(rises)])
+
+
+def _stands_at_full(levels: FloatArray, last: int) -> bool:
+    return float(np.median(levels[last + 1 :])) >= FULL
+
+
+def _filling_begins(emptyings: Emptyings) -> int:
+    """The first reading since the last emptying."""
+    return int(emptyings.first_after[-1]) if len(emptyings) else 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.fill_forecast.doubts import Doubt, level_doubts
+from models.fill_forecast.doubts import Doubt, jumps_to_full, level_doubts
 from models.fill_forecast.emptyings import Emptyings, detect_emptyings, reported_share, reported_unread
 from models.fill_forecast.fusion import Fusion, fused
 from models.fill_forecast.history import DAY, HOUR, SPARSE, BoolArray, FloatArray, History, is_sparse, usual_interval
@@ -146,6 +146,7 @@ def inflow_curve(history: History) -> InflowCurve:
     censored = (full[1:] | full[:-1]) & ~emptied
     offset = np.zeros(len(increments), dtype=bool)
     offset[swaps] = True
+    offset[jumps_to_full(times, levels, emptyings, swaps)] = True
     offset &= ~emptied
     open_ = ~emptied & ~censored & ~offset
     usual_day = _usual_day(times, increments, open_, censored)
@@ -155,7 +156,7 @@ def inflow_curve(history: History) -> InflowCurve:
     seen_after = np.maximum(0.0, levels[1:] - left.level - 0.05)
     increments = np.where(emptied, np.maximum(usual, np.minimum(seen_after, 2 * usual)), increments)
     increments = np.where(censored, np.maximum(increments, usual), increments)
-    # From one sensor to the next the difference is no inflow.
+    # From one sensor to the next the difference is no inflow, and a jump to full is most likely none.
     increments = np.where(offset, usual, increments)
     unread = reported_unread(times, emptyings, history.collections)
     doubts = (

@@ -137,6 +137,14 @@ def test_a_jump_to_full_is_most_likely_none(before: float | None) -> None:
     assert made.data_grade == "doubtful"
 
 
+def test_a_jump_to_full_says_nothing_of_how_fast_the_container_fills() -> None:
+    """Neither of what flowed in, nor of the rate, as long as it is doubted."""
+    sound, jumped = (inflow_curve(item.seen(CUTOFF, CUTOFF)) for item in (history(), changed(1.0, 1.0)))
+    assert jumped.levels[-1] - sound.levels[-1] > 0.4
+    assert jumped.cumulative[-1] < sound.cumulative[-1] + 0.05
+    assert jumped.rate_per_day == pytest.approx(sound.rate_per_day, rel=0.05)
+
+
 def test_of_a_jump_that_one_reading_tells_nothing_is_counted_yet() -> None:
     """The median of three does not follow it."""
     usual = inflow_curve(history().seen(CUTOFF, CUTOFF)).level_at_end()
