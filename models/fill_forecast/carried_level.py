@@ -35,5 +35,5 @@ def carried_over_a_day(curve: InflowCurve, cutoff: float, fillings: FillingRates
 
 def _first_of(curve: InflowCurve, begin: float) -> int:
     """Index of the first reading from `begin` on that is of the filling that goes on."""
-    of_filling = int(curve.emptyings.first_after[-1]) if len(curve.emptyings) else 0
+    of_filling = curve.emptyings.filling_begins
     return max(of_filling, int(np.searchsorted(curve.times, begin)))

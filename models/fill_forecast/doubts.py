@@ -49,7 +49,7 @@ def level_doubts(
 ) -> tuple[Doubt, ...]:  # fmt: skip
     """Of a signal (times and levels, all and trusted ones) that has at least one trusted reading."""
     times, levels = trusted
-    begin = _filling_begins(emptyings)
+    begin = emptyings.filling_begins
     found = (
         _left_out(*raw, suspects),
         _swapped(levels, swaps[swaps >= begin]),
@@ -115,7 +115,7 @@ def _jumped(times: FloatArray, levels: FloatArray, begin: int, swaps: IntArray, 
 
 def jumps_to_full(times: FloatArray, levels: FloatArray, emptyings: Emptyings, swaps: IntArray) -> IntArray:
     """The steps of a jump to full that is doubted as it stands now: most likely no inflow."""
-    before = _standing_jumps(times, levels, _filling_begins(emptyings), swaps)
+    before = _standing_jumps(times, levels, emptyings.filling_begins, swaps)
     if not len(before) or not _stands_at_full(levels, _largest(levels, before)[1]):
         return np.empty(0, dtype=np.int64)
     return before
@@ -136,8 +136,3 @@ def _largest(levels: FloatArray, before: IntArray) -> tuple[float, int]:
 
 def _stands_at_full(levels: FloatArray, last: int) -> bool:
     return float(np.median(levels[last + 1 :])) >= FULL
-
-
-def _filling_begins(emptyings: Emptyings) -> int:
-    """The first reading since the last emptying."""
-    return int(emptyings.first_after[-1]) if len(emptyings) else 0

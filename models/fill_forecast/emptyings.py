@@ -34,6 +34,11 @@ class Emptyings:
     def __len__(self) -> int:
         return len(self.last_before)
 
+    @property
+    def filling_begins(self) -> int:
+        """The first reading since the last of them, or of all."""
+        return int(self.first_after[-1]) if len(self) else 0
+
     def of(self, chosen: BoolArray) -> Emptyings:
         return Emptyings(*(getattr(self, name)[chosen] for name in Emptyings.__dataclass_fields__))
 

@@ -230,7 +230,7 @@ def _level_values(seen: History, curve: InflowCurve, cutoff: float, fillings: Fi
     if not np.isnan(since):
         last_day &= curve.times >= since
     mean = float(curve.levels[last_day].mean()) if bool(last_day.any()) else float(curve.levels[-1])
-    first = int(curve.emptyings.first_after[-1]) if len(curve.emptyings) else 0
+    first = curve.emptyings.filling_begins
     return [
         float(seen.levels[-1]),
         curve.level_lately(),

@@ -192,8 +192,7 @@ class _Work:
 
     def spread(self, model: ServedInflow, *, missed_by: ServedInflow) -> ServedInflow:
         """The model with the factors that its forecasts of the validation would have needed, as levels with the collections that really happened:
-        so wide as it is, and wrong by as much as one that had not learnt from the validation. Where all containers at all cutoffs are too many,
-        each cutoff asks others, since the outcomes of one container have more in common than those of one day."""
+        so wide as it is, and wrong by as much as one that had not learnt from the validation."""
         days = (self._cutoff - self.validation_begin) / DAY
         cutoffs = (self._cutoff - DAY * np.unique(np.round(np.linspace(1, max(1.0, days), _SPREAD_CUTOFFS)))).tolist()
         step = max(1, -(-len(self._histories) * _SPREAD_CUTOFFS // _MOST_SPREAD))
@@ -201,11 +200,7 @@ class _Work:
         def told_by(forecaster: ServedInflow) -> ForecastMany:
             return lambda histories, at: forecaster.forecast_many(histories, cutoff=at, known_at=self._known_at)
 
-        found = [
-            item
-            for turn, at in enumerate(cutoffs)
-            for item in hindsight(told_by(missed_by), self._histories[turn % step :: step], [at], wide_as=told_by(model))
-        ]
+        found = hindsight(told_by(missed_by), self._histories, cutoffs, wide_as=told_by(model), step=step)
         factors = factors_of(resolved(found, known_until=self._cutoff))
         return replace(model, description=replace_description(model.description, factors=factors))
 

@@ -79,7 +79,7 @@ class InflowCurve:
     def level_lately(self) -> float:
         """What the last three readings tell of it: their median since the last emptying, carried forward by what usually comes in at that time of
         the day; the newest reading itself where readings are far apart."""
-        if self.fusion is not None or len(self.levels) - self._filling_begins() < 3 or is_sparse(self.times):
+        if self.fusion is not None or len(self.levels) - self.emptyings.filling_begins < 3 or is_sparse(self.times):
             return float(self.levels[-1])
         middle = len(self.levels) - 3 + int(np.argsort(self.levels[-3:], kind="stable")[1])
         return min(1.0, float(self.levels[middle]) + min(_MOST_CARRIED, float(self._carried(middle)[0])))
@@ -90,7 +90,7 @@ class InflowCurve:
         does, the level has really moved, and these three tell it."""
         lately = self.level_lately()
         fading = float(np.clip(_FADING_GAIN / max(self.rate_per_day, 1e-6), *_FADING_DAYS)) * DAY
-        begin = max(self._filling_begins(), int(np.searchsorted(self.times, self.times[-1] - _FORGOTTEN * fading)))
+        begin = max(self.emptyings.filling_begins, int(np.searchsorted(self.times, self.times[-1] - _FORGOTTEN * fading)))
         if self.fusion is not None or len(self.levels) - begin < 3 or is_sparse(self.times):
             return lately
         weights = np.exp((self.times[begin:] - self.times[-1]) / fading)
@@ -99,10 +99,6 @@ class InflowCurve:
         if abs(np.average(carried, weights=weights) - lately) > ordinary:
             return lately
         return float(np.average(np.clip(carried, lately - ordinary, lately + ordinary), weights=weights))
-
-    def _filling_begins(self) -> int:
-        """The first reading since the last emptying."""
-        return int(self.emptyings.first_after[-1]) if len(self.emptyings) else 0
 
     def _carried(self, begin: int) -> FloatArray:
         """What usually comes in from each reading from `begin` on to the newest."""

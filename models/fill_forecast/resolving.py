@@ -111,19 +111,28 @@ ForecastMany = Callable[[Sequence[History], float], Sequence[InflowForecast | No
 
 
 def hindsight(
-    forecast_many: ForecastMany, histories: Sequence[History], cutoffs: Sequence[float], *, wide_as: ForecastMany | None = None
+    forecast_many: ForecastMany,
+    histories: Sequence[History],
+    cutoffs: Sequence[float],
+    *,
+    wide_as: ForecastMany | None = None,
+    step: int = 1,
 ) -> list[Hindsight]:
     """What a forecaster would have said at these cutoffs. It must have learnt nothing later than the first of them, or nothing that counts for
     containers of four weeks and more: younger and silent ones are left out. How wide another one would have been (`wide_as`) may be asked of one
-    that has learnt later."""
-    curves = {history.container_id: inflow_curve(history) for history in histories if len(history.times)}
+    that has learnt later. One container in `step` is asked at each cutoff, another at the next: outcomes of one container have more in common than
+    those of one day."""
+    curves: dict[str, InflowCurve] = {}
     found: list[Hindsight] = []
-    for cutoff in cutoffs:
-        open_ = [item for item in histories if len(item.times) and item.times[0] + _LEAST_DAYS * DAY <= cutoff < item.times[-1]]
+    for turn, cutoff in enumerate(cutoffs):
+        asked = histories[turn % step :: step]
+        open_ = [item for item in asked if len(item.times) and item.times[0] + _LEAST_DAYS * DAY <= cutoff < item.times[-1]]
         wide = wide_as(open_, cutoff) if wide_as is not None else [None] * len(open_)
         for history, made, its_width in zip(open_, forecast_many(open_, cutoff), wide, strict=True):
             if made is not None and cutoff - made.level_observed_at.timestamp() <= DAY / 2:
-                found.append(Hindsight(made, history, curves[history.container_id], its_width))
+                name = history.container_id
+                curve = curves.get(name) or curves.setdefault(name, inflow_curve(history))
+                found.append(Hindsight(made, history, curve, its_width))
     return found
 
 

@@ -237,12 +237,13 @@ def test_first_factors_come_from_all_containers_however_few_forecasts_may_be_ask
     """Not from all cutoffs of a few containers, which say the same thing again and again."""
     asked: dict[str, list[float]] = {}
 
-    def spied(
-        forecast_many: ForecastMany, histories: Sequence[History], cutoffs: Sequence[float], **_: ForecastMany
-    ) -> list[Hindsight]:
+    def told_nothing(histories: Sequence[History], cutoff: float) -> list[InflowForecast | None]:
         for history in histories:
-            asked.setdefault(history.container_id, []).extend(cutoffs)
-        return []
+            asked.setdefault(history.container_id, []).append(cutoff)
+        return [None] * len(histories)
+
+    def spied(_: ForecastMany, *asked_of: Any, **wide: Any) -> list[Hindsight]:
+        return hindsight(told_nothing, *asked_of, **wide)
 
     monkeypatch.setattr(fit_served, "hindsight", spied)
     monkeypatch.setattr(fit_served, "_MOST_SPREAD", 40)
