@@ -8,7 +8,8 @@ the first day on, it starts some refits before the part that is scored.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 
 import numpy as np
 
@@ -18,24 +19,28 @@ from models.fill_forecast.history import DAY, BoolArray, FloatArray, History, In
 from models.fill_forecast.level_model import ITERATIONS, LARGEST_FIT, fit_level_model, sample_of, usual_level
 from models.fill_forecast.own_errors import with_past_errors
 from models.fill_forecast.rows import Progress, Rows, build_rows, silent, without_truth
+from models.fill_forecast.scores import TIE_DIGITS
 from models.fill_forecast.spread import Spread, in_turn
 from models.fill_forecast.weighing import combined, weigh
 
-_WARM_UP_REFITS = 4
-_WEIGHING_REFITS = 4
+_WEIGHING_DAYS = 180.0
+"""Members are weighed on forecasts of so many days; fits begin so long before the scored part."""
+_LEAST_WEIGHED = 150
+"""Fewer ended forecasts of a fraction and horizon do not tell members apart: those of all fractions are asked then, or those of all horizons too."""
 FAST_RATE = 0.12
 """Containers that usually get at least this share of themselves a day are "fast"."""
 
 
 @dataclass(frozen=True, slots=True)
 class BacktestOptions:
-    """As the command takes them. `quantiles` rise and hold 0.5."""
+    """As the command takes them. `quantiles` rise and hold 0.5. `days_only`: of a coming collection a forecast is told the day (UTC) alone."""
 
     origin_hour: int = 4
     test_share: float = 0.25
     horizon_days: int = 7
     quantiles: tuple[float, ...] = (0.1, 0.5, 0.9)
     refit_days: int = 45
+    days_only: bool = False
     seed: int = 0
     iterations: int = ITERATIONS
 
@@ -73,10 +78,12 @@ def backtest(
         origin_hour=options.origin_hour,
         horizon_days=options.horizon_days,
         plans=nothing if plans is None else plans,
+        days_only=options.days_only,
         progress=progress,
         spread=spread,
     )
     rows = with_past_errors(rows, usual_level(rows))
+    rows = replace(rows, truth=np.round(rows.truth, TIE_DIGITS))
     starts = np.array(
         [history.times[0] + (1 - options.test_share) * (history.times[-1] - history.times[0]) for history in histories]
     )
@@ -86,6 +93,7 @@ def backtest(
     made = _roll(rows, scored, group, options, rates, plans is not None, progress, spread)
     test = rows.of(scored)
     forecasts = {FORECASTER: made.forecast[scored], **_baselines(rows, scored, rates, options.quantiles, plans is not None)}
+    forecasts = {name: np.round(forecast, TIE_DIGITS) for name, forecast in forecasts.items()}
     return BacktestResult(test, forecasts, group.fast[test.container], made.mean_weights)
 
 
@@ -131,21 +139,18 @@ def _roll(
     for _, now in spans:
         for name, member in simple_members.items():
             members[name][now] = member(rows.of(now), quantiles)
-    fits = [(number, refit, now) for number, (refit, now) in enumerate(spans)]
-    tasks = [(fit, name) for fit in fits for name in global_members]
+    tasks = [(span, name) for span in spans for name in global_members]
     pieces = (
-        _piece(rows, refit, now, options, options.seed + number, around_usual=name == global_members[-1] and planned)
-        for (number, refit, now), name in tasks
+        _piece(rows, refit, now, options, around_usual=name == global_members[-1] and planned) for (refit, now), name in tasks
     )
-    for done, (((_, _, now), name), predicted) in enumerate(zip(tasks, spread(_fit_and_predict, pieces), strict=True), start=1):
+    for done, (((_, now), name), predicted) in enumerate(zip(tasks, spread(_fit_and_predict, pieces), strict=True), start=1):
         members[name][now] = members[next(iter(simple_members))][now] if predicted is None else predicted
         progress("fitting and forecasting", done, len(tasks))
     forecast = np.full((len(rows), len(quantiles)), np.nan)
     weighted: list[dict[str, float]] = []
     for refit, now in spans:
-        past = (
-            (rows.cutoff >= refit - _WEIGHING_REFITS * options.refit_days * DAY) & (rows.cutoff < refit) & rows.resolved_by(refit)
-        )
+        past = (rows.cutoff >= refit - _WEIGHING_DAYS * DAY) & (rows.cutoff < refit) & rows.resolved_by(refit)
+        past &= ~np.isnan(members[global_members[0]][:, 0])
         for fraction in np.unique(group.fraction):
             weighted += _weigh_fraction(rows, now, past, group.fraction == fraction, members, forecast, quantiles)
     _calibrate(rows, forecast, scored, group, options)
@@ -153,12 +158,12 @@ def _roll(
 
 
 def _refit_spans(rows: Rows, scored: BoolArray, options: BacktestOptions) -> list[tuple[float, IntArray]]:
-    """(moment of a refit, rows whose cutoffs it forecasts), those before the scored part first; spans without a row are left out."""
-    first_scored = float(rows.cutoff[scored].min())
+    """(moment of a refit, rows whose cutoffs it forecasts), those before the scored part first; spans without a row are left out. Refits fall on the
+    same days whatever part is scored, so that a forecast does not depend on when a container was last read."""
     length = options.refit_days * DAY
-    steps = np.arange(-_WARM_UP_REFITS, np.ceil((rows.cutoff.max() - first_scored) / length) + 1)
+    first = np.floor(rows.cutoff[scored].min() / length) - ceil(_WEIGHING_DAYS / options.refit_days)
     spans = []
-    for refit in (first_scored + length * steps).tolist():
+    for refit in (length * np.arange(first, rows.cutoff.max() / length + 1)).tolist():
         now = np.flatnonzero((rows.cutoff >= refit) & (rows.cutoff < refit + length))
         if len(now):
             spans.append((refit, now))
@@ -177,7 +182,8 @@ class _Piece:
     iterations: int
 
 
-def _piece(rows: Rows, refit: float, now: IntArray, options: BacktestOptions, seed: int, *, around_usual: bool) -> _Piece:
+def _piece(rows: Rows, refit: float, now: IntArray, options: BacktestOptions, *, around_usual: bool) -> _Piece:
+    seed = options.seed + round(refit / DAY)
     ended = np.flatnonzero(rows.resolved_by(refit))
     ended = ended[sample_of(len(ended), LARGEST_FIT, np.random.default_rng(seed))]
     return _Piece(rows.of(ended), without_truth(rows.of(now)), options.quantiles, seed, around_usual, options.iterations)
@@ -202,11 +208,16 @@ def _weigh_fraction(
     used: list[dict[str, float]] = []
     for horizon in np.unique(rows.horizon_days):
         cell = of_fraction[rows.container] & (rows.horizon_days == horizon)
-        known, here = past & cell, now[cell[now]]
+        known, here = _enough(past & cell, past & (rows.horizon_days == horizon), past), now[cell[now]]
         weights = weigh({name: values[known] for name, values in members.items()}, rows.truth[known], quantiles)
         forecast[here] = combined({name: values[here] for name, values in members.items()}, weights)
         used.append(weights)
     return used
+
+
+def _enough(*wider: BoolArray) -> BoolArray:
+    """The first of some choices of rows, each wider than the one before, that holds enough to weigh members on, or the last."""
+    return next((chosen for chosen in wider if chosen.sum() >= _LEAST_WEIGHED), wider[-1])
 
 
 def _calibrate(rows: Rows, forecast: FloatArray, scored: BoolArray, group: _Groups, options: BacktestOptions) -> None:

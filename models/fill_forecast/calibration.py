@@ -13,6 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.fill_forecast.history import FloatArray
+from models.fill_forecast.scores import TIE_DIGITS
 
 WINDOW_DAYS = 60.0
 _LEAST_CASES = 60
@@ -38,7 +39,8 @@ def _outer_offsets(truth: FloatArray, low: FloatArray, high: FloatArray, share: 
     below = np.quantile(truth - low, share * (1 - _SMALLER_SHARES), method="hazen")
     above = np.quantile(truth - high, 1 - (1 - upper) * (1 - _SMALLER_SHARES), method="hazen")
     lows, highs = np.clip(low[:, None] + below, 0.0, 1.0), np.clip(high[:, None] + above, 0.0, 1.0)
-    truths = truth[:, None]
+    lows, highs = np.round(lows, TIE_DIGITS), np.round(highs, TIE_DIGITS)
+    truths = np.round(truth[:, None], TIE_DIGITS)
     within = ((truths >= lows) & (truths <= highs)).mean(axis=0)
     inside = ((truths > lows) & (truths < highs)).mean(axis=0)
     loss = _pinball(truths - lows, share) + _pinball(truths - highs, upper)

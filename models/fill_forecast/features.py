@@ -13,7 +13,7 @@ import numpy as np
 from models.fill_forecast.carried_level import carried_over_a_day, carried_over_days
 from models.fill_forecast.fillings import FillingRates, filling_rates
 from models.fill_forecast.fusion import fused
-from models.fill_forecast.history import DAY, HOUR, FloatArray, History, IntArray, usual_interval
+from models.fill_forecast.history import DAY, HOUR, FloatArray, History, IntArray, tells_for
 from models.fill_forecast.inflow import InflowCurve, hourly, inflow_curve
 from models.fill_forecast.suspects import FULL, jitter
 from models.fill_forecast.week_profile import is_holiday, usual_inflow, week_profile
@@ -288,8 +288,7 @@ def _daily_levels(seen: History, cutoff: float) -> FloatArray:
     moments = cutoff - np.arange(_GRID_DAYS) * DAY
     slots = np.searchsorted(seen.times, moments, side="right") - 1
     found = seen.levels[np.maximum(slots, 0)].astype(float)
-    tolerance = max(DAY / 4, min(DAY, 1.01 * usual_interval(seen.times)))
-    late = (slots < 0) | (moments - seen.times[np.maximum(slots, 0)] >= tolerance)
+    late = (slots < 0) | (moments - seen.times[np.maximum(slots, 0)] >= tells_for(seen.times))
     return np.where(late, np.nan, found)
 
 

@@ -163,6 +163,11 @@ def is_sparse(times: FloatArray) -> bool:
     return usual_interval(times) > SPARSE
 
 
+def tells_for(times: FloatArray) -> float:
+    """Seconds for which the last of these readings tells the level: a quarter of a day, or the usual interval where that is longer, up to a day."""
+    return max(DAY / 4, min(DAY, 1.01 * usual_interval(times)))
+
+
 def usual_interval(times: FloatArray) -> float:
     """The median seconds between the last 200 readings; one day where there are fewer than two."""
     return float(np.median(np.diff(times[-201:]))) if len(times) > 1 else DAY

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.fill_forecast.features import STATE_NAMES, WINDOW_NAMES, state_at, windows_of
-from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, History, IntArray, usual_interval
+from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, History, IntArray, tells_for
 from models.fill_forecast.spread import Spread, in_turn
 
 ERROR_LEVELS, RECENT_ERROR_LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9), (0.1, 0.5, 0.9)
@@ -73,14 +73,15 @@ def build_rows(
     origin_hour: int,
     horizon_days: int,
     plans: Sequence[FloatArray],
+    days_only: bool = False,
     progress: Progress = silent,
     spread: Spread = in_turn,
 ) -> Rows:
     """One row per container, daily cutoff at `origin_hour` UTC and horizon. `plans[i]` are the collections of container i that are
-    told to a forecaster, of its whole time; a row is told those between its cutoff and its target."""
+    told to a forecaster, of its whole time; a row is told those between its cutoff and its target, with `days_only` their day (UTC) alone."""
     horizons = 24.0 * np.arange(1, horizon_days + 1, dtype=np.float64)
     pieces = (
-        _Piece(index, history, plan, origin_hour, horizons)
+        _Piece(index, history, plan, days_only, origin_hour, horizons)
         for index, (history, plan) in enumerate(zip(histories, plans, strict=True))
     )
     parts: list[Rows] = []
@@ -99,11 +100,12 @@ def daily_cutoffs(history: History, origin_hour: int) -> FloatArray:
 
 def observed_levels(history: History, at: FloatArray) -> FloatArray:
     """The level as observed: the last reading at or before each moment, NaN where it is older than a quarter of a day (or the
-    usual interval, up to a day)."""
-    slots = np.searchsorted(history.times, at, side="right") - 1
-    tolerance = max(DAY / 4, min(DAY, 1.01 * usual_interval(history.times)))
-    known = (slots >= 0) & (at - history.times[np.maximum(slots, 0)] < tolerance)
-    return np.where(known, history.levels[np.maximum(slots, 0)], np.nan)
+    usual interval until then, up to a day). What is read later, and how often, changes nothing."""
+    ends = np.searchsorted(history.times, at, side="right")
+    newest = np.maximum(ends - 1, 0)
+    tolerance = np.array([tells_for(history.times[:end]) for end in ends.tolist()])
+    known = (ends > 0) & (at - history.times[newest] < tolerance)
+    return np.where(known, history.levels[newest], np.nan)
 
 
 def without_truth(rows: Rows) -> Rows:
@@ -118,6 +120,7 @@ class _Piece:
     index: int
     history: History
     plan: FloatArray
+    days_only: bool
     origin_hour: int
     horizons: FloatArray
 
@@ -130,7 +133,8 @@ def _rows_of(piece: _Piece) -> Rows | None:
         state = state_at(history, float(cutoff), float(cutoff))
         if state is None:
             continue
-        soon = plan[(plan > cutoff) & (plan <= cutoff + horizons[-1] * HOUR)]
+        last = float(cutoff + horizons[-1] * HOUR)
+        soon = _by_day(plan, float(cutoff), last) if piece.days_only else plan[(plan > cutoff) & (plan <= last)]
         targets = cutoff + horizons * HOUR
         made.append(
             Rows(
@@ -145,6 +149,14 @@ def _rows_of(piece: _Piece) -> Rows | None:
             )
         )
     return _joined(made) if made else None
+
+
+def _by_day(plan: FloatArray, cutoff: float, last: float) -> FloatArray:
+    """Collections after the cutoff, up to the day of the last target, as somebody expects them who knows their day alone: at its noon, or in the
+    middle of what is left of today."""
+    days = np.unique(np.floor(plan[plan > cutoff] / DAY) * DAY)
+    days = days[days <= last]
+    return np.maximum(days, cutoff) + 0.5 * (days + DAY - np.maximum(days, cutoff))
 
 
 def _joined(parts: Sequence[Rows]) -> Rows:

@@ -8,6 +8,9 @@ import numpy as np
 
 from models.fill_forecast.history import FloatArray
 
+TIE_DIGITS = 9
+"""Levels that differ only after so many digits are the same level, whatever sums of floats make of them: 0.6 and 3 · 0.2."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:

@@ -60,6 +60,8 @@ def backtest(
     Prints MAE, pinball loss, coverage and width by class of container and days ahead, for the forecaster and every baseline.
     """
     _one_thread()
+    from dataclasses import replace
+
     from models.fill_forecast.backtest import FORECASTER, BacktestOptions
     from stadspuls import backtest_files, backtest_report
     from stadspuls.cores import Cores
@@ -84,8 +86,8 @@ def backtest(
     with _progress() as progress, Cores(workers or _workers_for(histories)) as spread:
         results["exact plan"] = _run(histories, options, plans, plans, progress, spread)
         if plan_blur or plan_skip:
-            vague = _degraded(plans or [], plan_blur, plan_skip)
-            results["vague plan"] = _run(histories, options, plans, vague, progress, spread)
+            vague = replace(options, days_only=plan_blur == "day")
+            results["vague plan"] = _run(histories, vague, plans, _thinned(plans or [], plan_skip), progress, spread)
     result = results.get("vague plan", results["exact plan"])
 
     for line in backtest_report.table_lines(backtest_report.score_table(result, options.quantiles), options.quantiles):
@@ -141,18 +143,12 @@ def _workers_for(histories: Sequence[History]) -> int:
     return available_cores() if cases > _FEW_CASES else 1
 
 
-def _degraded(plans: Sequence[FloatArray], blur: str, skip: float) -> list[FloatArray]:
-    """Plans as a vague planner would tell them: the day only (its noon), a share of the collections not at all."""
+def _thinned(plans: Sequence[FloatArray], skip: float) -> list[FloatArray]:
+    """Plans as a forgetful planner would tell them: a share of the collections not at all."""
     import numpy as np
 
-    from models.fill_forecast.history import DAY
-
     rng = np.random.default_rng(1)
-    told = []
-    for plan in plans:
-        kept = plan[rng.random(len(plan)) >= skip]
-        told.append(np.unique(np.floor(kept / DAY) * DAY + DAY / 2) if blur == "day" else kept)
-    return told
+    return [plan[rng.random(len(plan)) >= skip] for plan in plans]
 
 
 def _refuse_degrading_nothing(planned: bool, blur: str, skip: float) -> None:

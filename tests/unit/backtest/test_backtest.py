@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 
-from models.fill_forecast.backtest import FORECASTER, BacktestOptions, BacktestResult, backtest
+from models.fill_forecast.backtest import FORECASTER, BacktestOptions, BacktestResult, _enough, backtest
 from models.fill_forecast.history import DAY, HOUR, History
+from models.fill_forecast.rows import Rows, build_rows
 from models.fill_forecast.scores import mean_pinball
 from tests.unit.fill_forecast.signals import sawtooth
 
@@ -51,6 +53,70 @@ def test_readings_after_a_cutoff_change_no_forecast_up_to_it() -> None:
         np.testing.assert_array_equal(forecast[before], other.forecasts[name][before], err_msg=name)
     later = result().rows.cutoff > cutoff + DAY
     assert not np.array_equal(result().forecasts[FORECASTER][later], other.forecasts[FORECASTER][later])
+
+
+def at_noon(history: History) -> History:
+    """Read once a day, sixteen hours before the cutoffs."""
+    chosen = np.floor(history.times / HOUR) % 24 == 12
+    assert chosen.sum() > 50
+    return replace(history, times=history.times[chosen], levels=history.levels[chosen])
+
+
+def more_often(history: History, after: float) -> History:
+    """Read every hour from a moment on, the last reading where it was."""
+    later = np.arange(after + HOUR, history.times[-1], HOUR)
+    times = np.union1d(history.times, later)
+    return replace(history, times=times, levels=np.interp(times, history.times, history.levels))
+
+
+def ended(history: History, at: float) -> History:
+    return replace(history, times=history.times[history.times <= at], levels=history.levels[history.times <= at])
+
+
+@pytest.mark.parametrize("alter", [more_often, ended])
+def test_how_often_and_how_long_a_container_is_read_later_changes_no_forecast(alter: Callable[[History, float], History]) -> None:
+    options = replace(OPTIONS, horizon_days=4)  # so that there is enough to fit on from the beginning
+    plans = [history.collections for history in planned()]
+    known_once_a_day = at_noon(planned()[0])
+    as_it_is = backtest([known_once_a_day, *planned()[1:]], options, plans=plans)
+    cutoff = float(np.quantile(as_it_is.rows.cutoff, 0.6))
+    other = backtest([alter(known_once_a_day, cutoff), *planned()[1:]], options, plans=plans)
+    known = told(as_it_is, cutoff - DAY)
+    same = {case: forecast for case, forecast in told(other, cutoff - DAY).items() if case in known}
+    assert len(same) == len(known)
+    for case, forecast in same.items():
+        assert forecast == known[case], case
+
+
+def told(found: BacktestResult, until: float) -> dict[tuple[float, ...], tuple[float, ...]]:
+    rows = found.rows
+    cases = zip(rows.container.tolist(), rows.cutoff.tolist(), rows.horizon_days.tolist(), strict=True)
+    return {
+        case: tuple(forecast)
+        for case, forecast in zip(cases, found.forecasts[FORECASTER].tolist(), strict=True)
+        if case[1] <= until
+    }
+
+
+def test_refits_of_every_week_are_weighed_on_as_much_past() -> None:
+    weekly = backtest(planned(), replace(OPTIONS, refit_days=7), plans=[history.collections for history in planned()])
+    assert set(weekly.weights) == set(result().weights)
+    assert weekly.weights["global model"] < 1
+
+
+def test_where_a_fraction_has_shown_too_little_members_are_weighed_on_all() -> None:
+    few, more, most = (np.arange(200) < size for size in (20, 60, 200))
+    assert _enough(few, more, most) is most
+    assert _enough(few, most, most) is most
+    assert _enough(few, more, more) is more
+
+
+def test_levels_that_sums_of_floats_tell_apart_tie() -> None:
+    steps = [replace(history, levels=np.round(history.levels * 5) * 0.2) for history in planned()]
+    found = backtest(steps, OPTIONS)
+    near = np.abs(found.rows.truth[:, None] - found.forecasts[FORECASTER]) < 1e-6
+    assert near.sum() > 100
+    assert (found.rows.truth[:, None] == found.forecasts[FORECASTER])[near].all()
 
 
 def test_forecasts_are_complete_in_order_and_within_empty_and_full() -> None:
@@ -121,3 +187,21 @@ def test_containers_that_are_never_emptied_and_always_full_are_forecast_full() -
     full = [replace(history, levels=np.ones(len(history.times)), collections=np.empty(0)) for history in planned()[:2]]
     found = backtest(full, OPTIONS)
     assert (found.forecasts[FORECASTER] == 1.0).all()
+
+
+@pytest.mark.parametrize("origin_hour", [4, 13])
+def test_who_is_told_the_day_of_collections_alone_knows_no_hour_and_is_told_none_twice(origin_hour: int) -> None:
+    history = planned()[0]
+    days = np.unique(np.floor(history.collections / DAY) * DAY)
+
+    def told_of(hour: int) -> Rows:
+        return build_rows([history], origin_hour=origin_hour, horizon_days=2, plans=[days + hour * HOUR], days_only=True)
+
+    early, late = told_of(origin_hour - 1), told_of(origin_hour + 1)
+    passed = np.isin(np.floor(early.cutoff / DAY) * DAY, days)
+    assert passed.any()
+    for name in ("collections", "lead_hours", "base", "length_hours"):
+        np.testing.assert_array_equal(early.named(name)[~passed], late.named(name)[~passed])
+    tomorrow = passed & (early.horizon_days == 1)
+    assert (late.named("collections")[tomorrow] == early.named("collections")[tomorrow] + 1).all()
+    np.testing.assert_array_equal(told_of(origin_hour + 1).named("lead_hours"), told_of(origin_hour + 3).named("lead_hours"))
