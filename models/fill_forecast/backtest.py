@@ -158,12 +158,13 @@ def _roll(
 
 
 def _refit_spans(rows: Rows, scored: BoolArray, options: BacktestOptions) -> list[tuple[float, IntArray]]:
-    """(moment of a refit, rows whose cutoffs it forecasts), those before the scored part first; spans without a row are left out. Refits fall on the
-    same days whatever part is scored, so that a forecast does not depend on when a container was last read."""
+    """(moment of a refit, rows whose cutoffs it forecasts), those before the scored part first; spans without a row are left out. They are
+    counted from the first cutoff of all, whatever part is scored, so that a forecast does not depend on when a container was last read."""
     length = options.refit_days * DAY
-    first = np.floor(rows.cutoff[scored].min() / length) - ceil(_WEIGHING_DAYS / options.refit_days)
+    begin = float(rows.cutoff.min())
+    first = (rows.cutoff[scored].min() - begin) // length - ceil(_WEIGHING_DAYS / options.refit_days)
     spans = []
-    for refit in (length * np.arange(first, rows.cutoff.max() / length + 1)).tolist():
+    for refit in (begin + length * np.arange(first, (rows.cutoff.max() - begin) / length + 1)).tolist():
         now = np.flatnonzero((rows.cutoff >= refit) & (rows.cutoff < refit + length))
         if len(now):
             spans.append((refit, now))
