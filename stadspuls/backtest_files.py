@@ -245,7 +245,7 @@ def _tell_of_gaps(found: dict[str, set[float]], histories: Sequence[History], no
     last = max(float(history.times[-1]) for history in histories)
     if not any(first <= at <= last for times in found.values() for at in times):
         notes.lines.append(
-            f"no planned collection lies between the first reading ({moment(first):%Y-%m-%d}) and the last ({moment(last):%Y-%m-%d}), so "
+            f"no planned collection lies between the first reading ({moment(first).date()}) and the last ({moment(last).date()}), so "
             "the plan says nothing of what is scored; is it of another year?"
         )
 
@@ -260,10 +260,12 @@ def _lines(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str
             names = [name.strip() for name in _fields(path, 1, next(file, ""))]
             places = _places(path, names, columns)
             for line, text in enumerate(file, start=2):
-                if fields := _fields(path, line, text):
-                    if len(fields) != len(names):
-                        raise UserError(_other_length(path, line, text, len(fields), len(names)))
-                    yield line, {name: fields[place] for name, place in zip(columns, places, strict=True)}
+                if not text.strip():
+                    continue
+                fields = _fields(path, line, text)
+                if len(fields) != len(names):
+                    raise UserError(_other_length(path, line, text, len(fields), len(names)))
+                yield line, {name: fields[place] for name, place in zip(columns, places, strict=True)}
     except FileNotFoundError as error:
         raise UserError(f"there is no file {path}") from error
     except IsADirectoryError as error:

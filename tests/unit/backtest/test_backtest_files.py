@@ -158,7 +158,7 @@ def test_a_sentence_shows_no_more_of_a_file_than_helps(file: Callable[..., Path]
 
 def test_quoted_fields_hold_commas_and_empty_lines_are_passed_over(file: Callable[..., Path]) -> None:
     lines = [f'{day},"a remark, with a ""comma"""' for day in DAYS]
-    (history,) = read_readings(file(*lines[:5], "", *lines[5:], "", header=f"{HEADER},remark"), Notes())
+    (history,) = read_readings(file(*lines[:5], "", *lines[5:], "  ", header=f"{HEADER},remark"), Notes())
     assert len(history.times) == 40
 
 
