@@ -94,6 +94,8 @@ def backtest(
 
     for line in backtest_report.table_lines(backtest_report.score_table(result, options.quantiles), options.quantiles):
         print(line)
+    if unscored := backtest_report.unscored_note(histories, result, test_share):
+        print(f"\n  note: {unscored}")
     if len(results) == 2:
         _print_cost(results, options.quantiles)
     if result.weights:

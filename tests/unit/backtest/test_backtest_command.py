@@ -142,3 +142,12 @@ def test_outputs_that_cannot_be_written_are_refused_before_the_work(
 def test_a_part_too_small_to_hold_a_forecast_is_refused_before_the_work(files: tuple[Path, Path]) -> None:
     with pytest.raises(UserError, match=r"--test-share 0\.01: no daily forecast \(at 04:00 UTC\) .*; give a larger share"):
         run(files[0], "--test-share", "0.01")
+
+
+def test_a_container_that_a_wrong_time_takes_out_of_the_scores_is_named(files: tuple[Path, Path], tmp_path: Path) -> None:
+    with files[0].open("a") as levels:
+        levels.write("c-1,paper,2027-03-01T00:00:00Z,0.5\n")
+    said = run(files[0], "--horizon-days", 1, "--charts", tmp_path / "x")
+    assert "3 containers, 1,441 readings" in said
+    assert "note: 1 container with few scored forecasts for so long a time, or none: c-1 (0 scored; " in said
+    assert "read from 2026-01-05 to 2027-03-01). Scored is the last 25 %" in said
