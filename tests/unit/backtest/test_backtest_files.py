@@ -181,7 +181,7 @@ def test_other_separators_are_recognised(file: Callable[..., Path], sign: str, n
 @pytest.mark.parametrize(
     ("content", "advice"),
     [
-        (gzip.compress(b"container_id"), "it is compressed; unpack it with gunzip"),
+        (gzip.compress(b"container_id", mtime=0), "it is compressed; unpack it with gunzip"),
         (b"PK\x03\x04rest", "it is a zip or Excel file"),
         (HEADER.encode("utf-16"), "it is in UTF-16; save it as UTF-8"),
         (
@@ -189,6 +189,7 @@ def test_other_separators_are_recognised(file: Callable[..., Path], sign: str, n
             "'.*Glas K\xf6ln.*' .* in Latin-1 or Windows-1252, save it",
         ),
     ],
+    ids=["gzip", "zip", "utf-16", "latin-1"],
 )
 def test_other_files_than_csv_in_utf_8_are_told_what_to_do(tmp_path: Path, content: bytes, advice: str) -> None:
     path = tmp_path / "x.csv"
