@@ -10,7 +10,9 @@ import csv
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time
+from io import TextIOWrapper
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -25,17 +27,57 @@ SHORTEST_DAYS = 28.0
 """A container with less than this, or fewer than 28 readings, has no test part worth the name."""
 _SLIP = 0.05
 """So far outside 0..1 a level counts as a sensor's slip and is cut; further out it is another unit."""
+_NO_LEVEL = frozenset({"", "na", "nan", "null", "none"})
+"""What programs write where nothing was read, in small letters."""
+_LONGEST_SHOWN = 60
+"""Characters of a line that a sentence shows: a broken quote can make a field of a whole file."""
+_NAMED = 3
+"""So many containers a note names; of more it gives the number."""
+_SEPARATORS = {";": "semicolons", "\t": "tabs"}
+_OTHER_FILES = {
+    b"\x1f\x8b": "it is compressed; unpack it with gunzip",
+    b"PK\x03\x04": "it is a zip or Excel file; save what is in it as CSV",
+    b"\xff\xfe": "it is in UTF-16; save it as UTF-8",
+    b"\xfe\xff": "it is in UTF-16; save it as UTF-8",
+}
+"""First bytes of what is given instead of a CSV file, and what to do with it."""
+_PUT_RIGHT = {
+    "blanks": (
+        "container id or fraction had blanks around it, which were left out",
+        "container ids or fractions had blanks around them, which were left out",
+    ),
+    "no level": ("reading without a level was left out", "readings without a level were left out"),
+    "order": ("line was not in order of time and was sorted", "lines were not in order of time and were sorted"),
+    "repeated": ("repeated line was left out", "repeated lines were left out"),
+    "stranger": (
+        "collection is of a container that is not scored and was left out",
+        "collections are of containers that are not scored and were left out",
+    ),
+    "day alone": (
+        "collection is given by its day alone and was taken for noon (UTC)",
+        "collections are given by their day alone and were taken for noon (UTC)",
+    ),
+    "repeated collection": ("repeated collection was left out", "repeated collections were left out"),
+    "other zone": (
+        "time was given in another zone than UTC and was converted",
+        "times were given in another zone than UTC and were converted",
+    ),
+    "slip": ("level lay a little outside 0 to 1 and was cut", "levels lay a little outside 0 to 1 and were cut"),
+}
+"""What is said of one and of several."""
 
 
 @dataclass
 class Notes:
-    """What was put right while reading, for the user to see."""
+    """What was put right while reading, for the user to see. `zones` tells of each file that was read whether its times have a zone."""
 
     lines: list[str] = field(default_factory=list)
+    zones: dict[Path, bool] = field(default_factory=dict)
 
-    def add(self, count: int, text: str) -> None:
+    def add(self, count: int, several: str, one: str | None = None) -> None:
+        """Says how many there were, if any; `one` is the text for a single one."""
         if count:
-            self.lines.append(f"{count:,} {text}")
+            self.lines.append(f"{count:,} {one if one and count == 1 else several}")
 
 
 @dataclass(slots=True)
@@ -49,59 +91,85 @@ def read_readings(path: Path, notes: Notes) -> list[History]:
     """Histories by container id. Raises `UserError` for what cannot be used."""
     containers: dict[str, _Container] = {}
     counts: Counter[str] = Counter()
-    for line, row in _lines(path, READING_COLUMNS, counts):
-        if not row["fill_ratio"].strip() or row["fill_ratio"].strip().lower() in ("nan", "null", "none"):
-            counts["readings without a level were left out"] += 1
+    for line, row in _lines(path, READING_COLUMNS):
+        container_id, fraction = _name(path, line, row, "container_id", counts), _name(path, line, row, "fraction", counts)
+        if row["fill_ratio"].strip().lower() in _NO_LEVEL:
+            counts["no level"] += 1
             continue
         at, level = _time(path, line, row["observed_at"], counts), _level(path, line, row["fill_ratio"], counts)
-        container = containers.setdefault(row["container_id"], _Container(row["fraction"]))
-        if container.fraction != row["fraction"]:
+        container = containers.setdefault(container_id, _Container(fraction))
+        if container.fraction != fraction:
             raise UserError(
-                f"{path}:{line}: {row['container_id']} has fraction {row['fraction']!r} here and {container.fraction!r} before; "
+                f"{path}:{line}: {container_id} has fraction {_cut(fraction)} here and {_cut(container.fraction)} before; "
                 "give each container one fraction"
             )
         known = container.readings.get(at)
         if known is None:
             container.readings[at] = (level, line)
-            counts["lines were not in order of time and were sorted"] += at < container.newest
+            counts["order"] += at < container.newest
             container.newest = max(container.newest, at)
         elif known[0] == level:
-            counts["repeated lines were left out"] += 1
+            counts["repeated"] += 1
         else:
             raise UserError(
-                f"{path}:{line}: {row['container_id']} reads {level:g} at {row['observed_at']}, and {known[0]:g} at the same time in "
+                f"{path}:{line}: {container_id} reads {level:g} at {row['observed_at']}, and {known[0]:g} at the same time in "
                 f"line {known[1]}; keep one of them"
             )
-    _refuse_mixed_zones(path, counts)
-    for text, count in counts.items():
-        if not text.startswith("_"):
-            notes.add(count, text)
+    _tell(path, counts, notes)
     return _histories(path, containers, notes)
 
 
 def read_plans(path: Path, histories: Sequence[History], notes: Notes) -> list[FloatArray]:
-    """Planned collections (seconds, rising) of each history's container; none for a container that the file does not name."""
+    """Planned collections (seconds, rising) of each history's container; none for a container that the file does not name.
+    Raises `UserError` for what cannot be used."""
     found: dict[str, set[float]] = {}
     counts: Counter[str] = Counter()
     known = {history.container_id for history in histories}
-    for line, row in _lines(path, PLAN_COLUMNS, counts):
-        if row["container_id"] not in known:
-            counts["collections are of containers that are not scored and were left out"] += 1
+    for line, row in _lines(path, PLAN_COLUMNS):
+        container_id = _name(path, line, row, "container_id", counts)
+        if container_id not in known:
+            counts["stranger"] += 1
             continue
-        times = found.setdefault(row["container_id"], set())
-        at = _time(path, line, row["collected_at"], counts)
-        counts["repeated collections were left out"] += at in times
+        times = found.setdefault(container_id, set())
+        at = _collected(path, line, row["collected_at"], counts)
+        counts["repeated collection"] += at in times
         times.add(at)
-    _refuse_mixed_zones(path, counts)
-    for text, count in counts.items():
-        if not text.startswith("_"):
-            notes.add(count, text)
-    without = sorted(known - set(found))
-    if len(without) == len(known):
+    if not found and not counts["stranger"]:
+        raise UserError(f"{path} is empty: it holds no planned collections; fill it, or leave --planned-collections out")
+    if not found:
         raise UserError(f"{path}: no collection is of a container of the readings; are the container ids the same in both files?")
-    if without:
-        notes.add(len(without), f"containers have no planned collection, such as {without[0]}")
+    _tell(path, counts, notes)
+    _tell_of_gaps(found, histories, notes)
     return [np.array(sorted(found.get(history.container_id, ())), dtype=np.float64) for history in histories]
+
+
+def refuse_unwritable(outputs: Sequence[tuple[str, Path]], inputs: Sequence[Path]) -> None:
+    """Finds out before the work whether each output, given as (option, path), can be written after it. Raises `UserError` for a
+    folder, a place where nothing can be written, and a file that is an input."""
+    for option, path in outputs:
+        if path.is_dir():
+            raise UserError(f"{option}: {path} is a folder; give the name of a file in it")
+        if not path.parent.is_dir():
+            raise UserError(f"{option}: there is no folder {path.parent} for {path.name}; make it first")
+        if any(path.exists() and given.exists() and path.samefile(given) for given in inputs):
+            raise UserError(f"{option}: {path} is read, too, and would be written over; give another name")
+        _try_to_write(option, path.resolve())
+
+
+def quantile_column(quantile: float) -> str:
+    """Its name in the file of forecasts."""
+    return f"q{quantile:g}"
+
+
+def counted(count: int, noun: str) -> str:
+    """ "1 reading", "2 readings"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def some_of(names: Sequence[str]) -> str:
+    """The first few, and how many there are beyond them."""
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
 
 
 def write_forecasts(path: Path, histories: Sequence[History], rows: Rows, forecast: FloatArray, quantiles: Sequence[float]) -> None:
@@ -112,7 +180,7 @@ def write_forecasts(path: Path, histories: Sequence[History], rows: Rows, foreca
     }
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["container_id", "cutoff", "target_at", "horizon_days", *(f"q{quantile:g}" for quantile in quantiles)])
+        writer.writerow(["container_id", "cutoff", "target_at", "horizon_days", *map(quantile_column, quantiles)])
         for index, cutoff, target, horizon, levels in zip(
             rows.container.tolist(),
             rows.cutoff.tolist(),
@@ -140,72 +208,191 @@ def _histories(path: Path, containers: dict[str, _Container], notes: Notes) -> l
     if not containers:
         raise UserError(f"{path} holds no readings")
     if not kept:
+        longest = max(len(container.readings) for container in containers.values())
         raise UserError(
             f"{path}: no container has {SHORTEST_DAYS:.0f} days with {SHORTEST_DAYS:.0f} readings; the longest has "
-            f"{max(len(container.readings) for container in containers.values())} readings. A backtest needs a history to learn from"
+            f"{counted(longest, 'reading')}. A backtest needs a history to learn from"
         )
-    if short:
-        notes.add(len(short), f"containers have too few readings or days to be scored and were left out, such as {short[0]}")
+    notes.add(
+        len(short),
+        f"containers have too few readings or days to be scored and were left out: {some_of(short)}",
+        f"container has too few readings or days to be scored and was left out: {some_of(short)}",
+    )
     return kept
 
 
-def _lines(path: Path, columns: tuple[str, ...], counts: Counter[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """(line number, row) of a CSV file with these columns, others ignored."""
+def _tell(path: Path, counts: Counter[str], notes: Notes) -> None:
+    """Notes what was put right. Raises `UserError` where some times have a zone and some have none."""
+    _refuse_mixed_zones(path, counts)
+    for text, (one, several) in _PUT_RIGHT.items():
+        notes.add(counts[text], several, one)
+    if counts["with zone"] or counts["without zone"]:
+        zoned = notes.zones[path] = counts["with zone"] > 0
+        for other in [other for other, also in notes.zones.items() if also != zoned]:
+            with_zone, without = (path, other) if zoned else (other, path)
+            notes.lines.append(f"the times in {with_zone} have a zone, those in {without} have none and were taken for UTC")
+
+
+def _tell_of_gaps(found: dict[str, set[float]], histories: Sequence[History], notes: Notes) -> None:
+    """Notes what a plan does not reach: containers, or the whole time of the readings."""
+    without = sorted({history.container_id for history in histories} - set(found))
+    notes.add(
+        len(without),
+        f"containers have no planned collection: {some_of(without)}",
+        f"container has no planned collection: {some_of(without)}",
+    )
+    first = min(float(history.times[0]) for history in histories)
+    last = max(float(history.times[-1]) for history in histories)
+    if not any(first <= at <= last for times in found.values() for at in times):
+        notes.lines.append(
+            f"no planned collection lies between the first reading ({moment(first).date()}) and the last ({moment(last).date()}), so "
+            "the plan says nothing of what is scored; is it of another year?"
+        )
+
+
+def _lines(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+    """(line number, these columns) of each line of a CSV file that is not empty; other columns are ignored."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            names = reader.fieldnames or []
-            missing = [name for name in columns if name not in names]
-            if missing:
-                hint = "; it is separated by semicolons, and must be by commas" if len(names) == 1 and ";" in names[0] else ""
-                raise UserError(
-                    f"{path} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; its first line must name "
-                    f"{','.join(columns)} and names {','.join(names) or 'nothing'}{hint}"
-                )
-            for row in reader:
-                if any(row[name] is None for name in columns):
-                    raise UserError(f"{path}:{reader.line_num}: the line has fewer fields than the first line names")
-                yield reader.line_num, row
+        with path.open("rb") as raw, TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
+            for first_bytes, advice in _OTHER_FILES.items():
+                if raw.peek(len(first_bytes)).startswith(first_bytes):
+                    raise UserError(f"{path} is not a CSV file in UTF-8: {advice}")
+            names = [name.strip() for name in _fields(path, 1, next(file, ""))]
+            places = _places(path, names, columns)
+            for line, text in enumerate(file, start=2):
+                if not text.strip():
+                    continue
+                fields = _fields(path, line, text)
+                if len(fields) != len(names):
+                    raise UserError(_other_length(path, line, text, len(fields), len(names)))
+                yield line, {name: fields[place] for name, place in zip(columns, places, strict=True)}
     except FileNotFoundError as error:
         raise UserError(f"there is no file {path}") from error
     except IsADirectoryError as error:
         raise UserError(f"{path} is a folder, not a CSV file") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} is not a CSV file in UTF-8: {error}") from error
+    except UnicodeDecodeError as error:
+        around = error.object[max(0, error.start - 10) : error.start + 10].decode("latin-1")
+        raise UserError(
+            f"{path} is not a CSV file in UTF-8: {_cut(around)} holds a byte that is none; if it is in Latin-1 or Windows-1252, save "
+            "it as UTF-8 (iconv -f WINDOWS-1252 -t UTF-8)"
+        ) from error
+
+
+def _fields(path: Path, line: int, text: str) -> list[str]:
+    """The fields of a line, which is a record by itself: no name, time or level spans lines, so a quote that stays open is a slip,
+    and would take the lines after it for text."""
+    try:
+        return next(csv.reader((text,), strict=True), [])
+    except csv.Error as error:
+        raise UserError(
+            f"{path}:{line}: {_cut(text)} cannot be split into fields ({error}); close each quote in the line that opens it, or take it out"
+        ) from error
+
+
+def _places(path: Path, names: list[str], columns: tuple[str, ...]) -> list[int]:
+    """Where the columns stand in a line."""
+    missing = [name for name in columns if name not in names]
+    if missing:
+        used = next((sign for sign in _SEPARATORS if len(names) == 1 and sign in names[0]), None)
+        hint = f"; it is separated by {_SEPARATORS[used]}, and must be by commas" if used else ""
+        raise UserError(
+            f"{path} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; its first line must name "
+            f"{','.join(columns)} and names {_cut(','.join(names)) if any(names) else 'nothing'}{hint}"
+        )
+    for name in columns:
+        if names.count(name) > 1:
+            raise UserError(f"{path}:1: the column {name} is named {names.count(name)} times; rename or remove all but one")
+    return [names.index(name) for name in columns]
+
+
+def _other_length(path: Path, line: int, text: str, found: int, named: int) -> str:
+    """What is said of a line with more or fewer fields than the first line names."""
+    advice = (
+        "write decimals with a point (0.134, not 0,134), and put quotes around a text that holds a comma"
+        if found > named
+        else "write the comma of an empty field, too"
+    )
+    return f"{path}:{line}: the line has {counted(found, 'field')} and the first line names {named}: {_cut(text)}; {advice}"
+
+
+def _cut(text: str) -> str:
+    """A text of a file as a sentence shows it: in quotes, and no longer than it helps."""
+    text = text.strip()
+    return repr(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…")
+
+
+def _name(path: Path, line: int, row: dict[str, str], column: str, counts: Counter[str]) -> str:
+    """A container id or fraction, without blanks around it."""
+    name = row[column].strip()
+    if not name:
+        raise UserError(f"{path}:{line}: {column} is empty; fill it, or remove the line")
+    counts["blanks"] += name != row[column]
+    return name
+
+
+def _collected(path: Path, line: int, text: str, counts: Counter[str]) -> float:
+    """A collection of which the day alone is known counts as one at noon: trucks do not come at midnight."""
+    try:
+        day = date.fromisoformat(text.strip())
+    except ValueError:
+        return _time(path, line, text, counts)
+    counts["day alone"] += 1
+    return datetime.combine(day, time(12), UTC).timestamp()
 
 
 def _time(path: Path, line: int, text: str, counts: Counter[str]) -> float:
     try:
         at = datetime.fromisoformat(text.strip())
     except ValueError as error:
-        raise UserError(f"{path}:{line}: {text!r} is no time; write it like 2026-03-02T04:00:00Z") from error
+        raise UserError(f"{path}:{line}: {_cut(text)} is no time; write it like 2026-03-02T04:00:00Z") from error
     if at.tzinfo is None:
-        counts["_without_zone"] += 1
+        counts["without zone"] += 1
         return at.replace(tzinfo=UTC).timestamp()
-    counts["_with_zone"] += 1
-    if at.utcoffset():
-        counts["times were given in another zone than UTC and were converted"] += 1
+    counts["with zone"] += 1
+    counts["other zone"] += bool(at.utcoffset())
     return at.timestamp()
 
 
 def _refuse_mixed_zones(path: Path, counts: Counter[str]) -> None:
     """All times with a zone, or all without one (then they are UTC): in a mixture nobody knows what the latter are."""
-    if counts["_without_zone"] and counts["_with_zone"]:
+    if counts["without zone"] and counts["with zone"]:
         raise UserError(
-            f"{path}: {counts['_with_zone']:,} times have a zone and {counts['_without_zone']:,} have none; give all of them one, "
-            "like 2026-03-02T04:00:00Z"
+            f"{path} holds {counted(counts['with zone'], 'time')} with a zone and {counts['without zone']:,} without one; give all of "
+            "them one, like 2026-03-02T04:00:00Z"
         )
 
 
 def _level(path: Path, line: int, text: str, counts: Counter[str]) -> float:
-    try:
-        level = float(text)
-    except ValueError as error:
-        raise UserError(f"{path}:{line}: fill_ratio {text!r} is no number") from error
+    """A level cut to 0..1."""
+    level = _number(text)
+    if level is None:
+        raise UserError(f"{path}:{line}: fill_ratio {_cut(text)} is no number; write it like 0.45, with a decimal point")
+    if not isfinite(level):
+        raise UserError(f"{path}:{line}: fill_ratio {_cut(text)} is no level; leave the field empty where nothing was read")
     if not -_SLIP <= level <= 1 + _SLIP:
         raise UserError(
-            f"{path}:{line}: fill_ratio {text} is not between 0 and 1; levels are ratios, so divide per cent by 100 (0.45, not 45)"
+            f"{path}:{line}: fill_ratio {_cut(text)} is not between 0 and 1; levels are ratios, so divide per cent by 100 (0.45, not 45)"
         )
-    if level < 0 or level > 1:
-        counts["levels lay a little outside 0 to 1 and were cut"] += 1
+    counts["slip"] += level < 0 or level > 1
     return min(1.0, max(0.0, level))
+
+
+def _number(text: str) -> float | None:
+    """None for what is none, and for 0_1, which is one in Python alone."""
+    try:
+        return None if "_" in text else float(text)
+    except ValueError:
+        return None
+
+
+def _try_to_write(option: str, path: Path) -> None:
+    """Leaves no trace: what was there stays as it is, and a new file is taken away again."""
+    new = not path.exists()
+    if not new and not path.is_file():
+        return  # a device or a pipe cannot be tried
+    try:
+        path.open("ab").close()
+        if new:
+            path.unlink()
+    except OSError as error:
+        raise UserError(f"{option}: {path} cannot be written ({error.strerror}); give another place") from error

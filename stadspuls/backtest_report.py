@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
+from models.domain.failures import UserError
 from models.fill_forecast.backtest import FORECASTER, BacktestResult
 from models.fill_forecast.history import DAY, BoolArray, FloatArray, History, moment
 from models.fill_forecast.scores import Scores, reliability, scores
+from stadspuls.backtest_files import counted, some_of
 
 _CHARTED_CONTAINERS = 4
+_FANS = 4
+_AROUND_FANS_DAYS = 2.0
+"""Between the end of a fan and the next one, so that they are told apart."""
+_BEFORE_FANS_DAYS = 7.0
+_HARDLY = 0.05
+"""A container is named of which less than this share of what a forecast a day would give could be compared with a reading."""
 
 
 def score_table(result: BacktestResult, quantiles: tuple[float, ...]) -> list[tuple[str, str, str, Scores]]:
@@ -27,8 +37,22 @@ def score_table(result: BacktestResult, quantiles: tuple[float, ...]) -> list[tu
             if not bool(case.any()):
                 continue
             for name, forecast in result.forecasts.items():
-                table.append((label, str(horizon), name, scores(result.rows.truth[case], forecast[case], quantiles)))
+                table.append((label, str(horizon), name, _scores(result.rows.truth[case], forecast[case], quantiles)))
     return table
+
+
+def interval(quantiles: tuple[float, ...]) -> tuple[int, int]:
+    """The columns between which coverage and width are taken, and fans drawn: the 80 % interval where its two quantiles are among
+    them, else that between the outermost."""
+    if 0.1 in quantiles and 0.9 in quantiles:
+        return quantiles.index(0.1), quantiles.index(0.9)
+    return 0, len(quantiles) - 1
+
+
+def interval_share(quantiles: tuple[float, ...]) -> str:
+    """Per cent of truths that should lie in the interval, as text."""
+    low, high = interval(quantiles)
+    return f"{100 * (quantiles[high] - quantiles[low]):.3g}"
 
 
 def classes(result: BacktestResult) -> list[tuple[str, BoolArray]]:
@@ -40,21 +64,47 @@ def classes(result: BacktestResult) -> list[tuple[str, BoolArray]]:
 
 
 def table_lines(table: Sequence[tuple[str, str, str, Scores]], quantiles: tuple[float, ...]) -> list[str]:
-    """The table as text. Points are per cent of full; the interval is that between the outermost quantiles."""
-    share = round(100 * (quantiles[-1] - quantiles[0]))
+    """The table as text. Points are per cent of full; coverage and width are of `interval`, whose share the heading tells. Raises
+    `UserError` where nothing could be scored."""
+    if not table:
+        raise UserError(
+            "no forecast could be scored: in the last part of each container's time nothing was read that one could be compared with; "
+            "give a larger --test-share, or look whether a container's last time is right"
+        )
+    share = interval_share(quantiles)
     width = max(len(name) for _, _, name, _ in table)
     lines = [
-        f"{'class':<6}{'days':<6}{'':<{width}}{'cases':>9}{'MAE':>8}{'pinball':>9}{f'cover {share} %':>12}{'ties half':>11}{'width':>8}",
-        f"{'':<6}{'':<6}{'':<{width}}{'':>9}{'points':>8}{'points':>9}{'%':>12}{'%':>11}{'points':>8}",
+        f"{'class':<6}{'days':<6}{'':<{width}}{'cases':>9}{'MAE':>8}{'pinball':>9}{f'cover {share} %':>13}{'ties half':>11}{'width':>8}",
+        f"{'':<6}{'':<6}{'':<{width}}{'':>9}{'points':>8}{'points':>9}{'%':>13}{'%':>11}{'points':>8}",
     ]
     for label, horizon, name, found in table:
         if name == FORECASTER:
             lines.append("")
         lines.append(
             f"{label:<6}{horizon:<6}{name:<{width}}{found.cases:>9,}{100 * found.mae:>8.2f}{100 * found.pinball:>9.3f}"
-            f"{100 * found.coverage:>12.1f}{100 * found.coverage_ties_half:>11.1f}{100 * found.width:>8.1f}"
+            f"{100 * found.coverage:>13.1f}{100 * found.coverage_ties_half:>11.1f}{100 * found.width:>8.1f}"
         )
     return lines
+
+
+def unscored_note(histories: Sequence[History], result: BacktestResult, test_share: float) -> str | None:
+    """Names containers that hardly count in the table, where nobody would miss them: one wrong time far off is enough for that. None
+    where all of them count."""
+    horizons = len(np.unique(result.rows.horizon_days))
+    truths = np.bincount(result.rows.container[~np.isnan(result.rows.truth)], minlength=len(histories)).tolist()
+    days = [test_share * (history.times[-1] - history.times[0]) / DAY for history in histories]
+    hardly = [
+        f"{history.container_id} ({scored:,} scored; read from {_day(history.times[0])} to {_day(history.times[-1])})"
+        for history, scored, length in zip(histories, truths, days, strict=True)
+        if scored <= _HARDLY * length * horizons
+    ]
+    if not hardly:
+        return None
+    return (
+        f"{counted(len(hardly), 'container')} with few scored forecasts for so long a time, or none: {some_of(hardly)}. Scored is the last "
+        f"{100 * test_share:g} % of the time from a container's first reading to its last; a wrong time far from the others moves it to "
+        "where nothing was read, and so does a long gap"
+    )
 
 
 def draw_reliability(path: Path, result: BacktestResult, quantiles: tuple[float, ...]) -> None:
@@ -76,44 +126,78 @@ def draw_reliability(path: Path, result: BacktestResult, quantiles: tuple[float,
 
 
 def draw_fans(path: Path, histories: Sequence[History], result: BacktestResult, quantiles: tuple[float, ...]) -> None:
-    """Forecasts of four moments of up to four containers, slow and fast ones, over what was read."""
+    """Forecasts of some moments of up to four containers, slow and fast ones, over what was read: median and `interval`."""
     chosen = _charted(result)
+    days = int(result.rows.horizon_days.max()) + _AROUND_FANS_DAYS
     figure, axes = _figure(len(chosen))
     for plot, index in zip(axes, chosen, strict=True):
-        mine = result.rows.container == index
-        cutoffs = np.unique(result.rows.cutoff[mine])
-        shown = _spread(cutoffs)
         history = histories[index]
-        window = (history.times >= shown[0] - 7 * DAY) & (history.times <= shown[-1] + 9 * DAY)
-        plot.plot(
-            [moment(at) for at in history.times[window].tolist()], 100 * history.levels[window], ".", color="0.3", markersize=2.5
-        )
-        for cutoff in shown:
-            fan = mine & (result.rows.cutoff == cutoff)
-            at = [moment(seconds) for seconds in result.rows.target_at[fan].tolist()]
-            levels = 100 * result.forecasts[FORECASTER][fan]
-            plot.fill_between(at, levels[:, 0], levels[:, -1], alpha=0.3, color="tab:blue", linewidth=0)
-            plot.plot(at, levels[:, levels.shape[1] // 2], color="tab:blue", linewidth=1.2)
-            plot.axvline(moment(float(cutoff)), color="tab:red", linewidth=0.7)
+        scored = (result.rows.container == index) & ~np.isnan(result.rows.truth)
+        shown = _spread(np.unique(result.rows.cutoff[scored]), days * DAY)
+        window = (history.times >= shown[0] - _BEFORE_FANS_DAYS * DAY) & (history.times <= shown[-1] + days * DAY)
+        plot.plot(_moments(history.times[window]), 100 * history.levels[window], ".", color="0.3", markersize=2.5)
+        for cutoff in shown.tolist():
+            times, levels = _fan(history, index, cutoff, result, quantiles)
+            plot.fill_between(_moments(times), 100 * levels[:, 0], 100 * levels[:, 2], alpha=0.3, color="tab:blue", linewidth=0)
+            plot.plot(_moments(times), 100 * levels[:, 1], color="tab:blue", linewidth=1.2)
+            plot.axvline(moment(cutoff), color="tab:red", linewidth=0.7)
         plot.set(title=f"{history.container_id} ({history.fraction})", ylabel="% full", ylim=(-3, 103))
         plot.tick_params(axis="x", labelsize=7)
+    figure.suptitle(
+        f"Forecasts made at the red lines: median and {interval_share(quantiles)} % interval; dots were read", fontsize=9
+    )
     figure.savefig(path, dpi=120)
 
 
-def _spread(cutoffs: FloatArray) -> FloatArray:
-    """Up to four cutoffs nine days apart, from the middle of the test part."""
-    middle = len(cutoffs) // 2
-    picked: FloatArray = cutoffs[[max(0, min(len(cutoffs) - 1, middle + step)) for step in (-14, -5, 4, 13)]]
-    return np.unique(picked)
+def _scores(truth: FloatArray, forecast: FloatArray, quantiles: tuple[float, ...]) -> Scores:
+    """Loss over all quantiles, coverage and width of the interval."""
+    low, high = interval(quantiles)
+    between = scores(truth, forecast[:, [low, high]], (quantiles[low], quantiles[high]))
+    return replace(
+        scores(truth, forecast, quantiles),
+        coverage=between.coverage,
+        coverage_ties_half=between.coverage_ties_half,
+        width=between.width,
+    )
+
+
+def _fan(
+    history: History, index: int, cutoff: float, result: BacktestResult, quantiles: tuple[float, ...]
+) -> tuple[FloatArray, FloatArray]:
+    """Times, and levels [time, (low, median, high)]: from the cutoff, with the level that was read last by then, over its targets."""
+    low, high = interval(quantiles)
+    rows = (result.rows.container == index) & (result.rows.cutoff == cutoff)
+    last = history.levels[np.searchsorted(history.times, cutoff, side="right") - 1]
+    ahead = result.forecasts[FORECASTER][rows][:, [low, quantiles.index(0.5), high]]
+    return np.concatenate([[cutoff], result.rows.target_at[rows]]), np.vstack([np.full(3, last), ahead])
+
+
+def _spread(cutoffs: FloatArray, apart: float) -> FloatArray:
+    """Up to four cutoffs at least `apart` seconds from each other, from the middle of those given (rising, at least one)."""
+    picked: list[float] = []
+    for cutoff in cutoffs.tolist():
+        if not picked or cutoff >= picked[-1] + apart:
+            picked.append(cutoff)
+    first = max(0, (len(picked) - _FANS) // 2)
+    return np.array(picked[first : first + _FANS])
 
 
 def _charted(result: BacktestResult) -> list[int]:
-    """The first containers of each class."""
-    slow = np.unique(result.rows.container[~result.fast]).tolist()
-    fast = np.unique(result.rows.container[result.fast]).tolist()
+    """The first containers of each class, of those that were scored."""
+    scored = ~np.isnan(result.rows.truth)
+    slow = np.unique(result.rows.container[scored & ~result.fast]).tolist()
+    fast = np.unique(result.rows.container[scored & result.fast]).tolist()
     half = _CHARTED_CONTAINERS // 2
     fast_share = fast[: max(half, _CHARTED_CONTAINERS - len(slow))]
     return [*slow[: _CHARTED_CONTAINERS - len(fast_share)], *fast_share]
+
+
+def _moments(times: FloatArray) -> list[datetime]:
+    return [moment(at) for at in times.tolist()]
+
+
+def _day(seconds: float) -> str:
+    return moment(seconds).date().isoformat()
 
 
 def _figure(rows: int):  # type: ignore[no-untyped-def]  # matplotlib's figure and axes; imported here because it is slow to

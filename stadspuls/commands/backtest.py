@@ -73,12 +73,16 @@ def backtest(
         quantiles=_quantiles(quantiles),
         refit_days=refit_days,
     )
+    pictures = _pictures(charts, output)
+    _refuse_unwritable(output, pictures, readings, planned_collections)
     notes = backtest_files.Notes()
     histories = backtest_files.read_readings(readings, notes)
     histories = _with_holidays(histories, holidays)
     plans = backtest_files.read_plans(planned_collections, histories, notes) if planned_collections else None
     _refuse_degrading_nothing(plans is not None, plan_blur, plan_skip)
-    print(f"{len(histories)} containers, {sum(len(history.times) for history in histories):,} readings")
+    _refuse_nothing_scored(histories, options)
+    read = backtest_files.counted(sum(len(history.times) for history in histories), "reading")
+    print(f"{backtest_files.counted(len(histories), 'container')}, {read}")
     for line in notes.lines:
         print(f"  note: {line}")
 
@@ -92,12 +96,13 @@ def backtest(
 
     for line in backtest_report.table_lines(backtest_report.score_table(result, options.quantiles), options.quantiles):
         print(line)
+    if unscored := backtest_report.unscored_note(histories, result, test_share):
+        print(f"\n  note: {unscored}")
     if len(results) == 2:
         _print_cost(results, options.quantiles)
     if result.weights:
         print("\nmembers: " + ", ".join(f"{name} {100 * weight:.0f} %" for name, weight in result.weights.items()))
-    start = charts or (output.with_suffix("") if output else Path("backtest"))
-    _draw(start, histories, result, options.quantiles)
+    _draw(pictures, histories, result, options.quantiles)
     if output:
         backtest_files.write_forecasts(output, histories, result.rows, result.forecasts[FORECASTER], options.quantiles)
         print(f"forecasts: {output} ({len(result.rows):,} rows)")
@@ -164,6 +169,7 @@ def _quantiles(text: str) -> tuple[float, ...]:
     from itertools import pairwise
 
     from models.domain.failures import UserError
+    from stadspuls.backtest_files import quantile_column
 
     try:
         found = tuple(float(part) for part in text.split(","))
@@ -171,7 +177,47 @@ def _quantiles(text: str) -> tuple[float, ...]:
         raise UserError(f"--quantiles {text!r}: give numbers between 0 and 1, like 0.1,0.5,0.9") from error
     if len(found) < 2 or not all(0 < low < high < 1 for low, high in pairwise(found)):
         raise UserError(f"--quantiles {text!r}: give at least two, rising, between 0 and 1, like 0.1,0.5,0.9")
+    if 0.5 not in found:
+        raise UserError(
+            f"--quantiles {text!r} lacks 0.5, of which MAE and the middle of the charts are; give it too, like 0.1,0.5,0.9"
+        )
+    if len(set(map(quantile_column, found))) < len(found):
+        raise UserError(f"--quantiles {text!r}: some are so close that their columns would have one name; leave one of them out")
     return found
+
+
+def _pictures(charts: Path | None, output: Path | None) -> tuple[Path, Path]:
+    """Where the reliability diagram and the fan charts go."""
+    from models.domain.failures import UserError
+
+    start = charts or output or Path("backtest")
+    if start.name in ("", ".."):
+        raise UserError(f"{'--charts' if charts else '--output'}: {start} is a folder; give the name of a file in it")
+    start = start if charts else start.with_suffix("")
+    return start.with_name(f"{start.name}-reliability.png"), start.with_name(f"{start.name}-fans.png")
+
+
+def _refuse_unwritable(output: Path | None, pictures: tuple[Path, Path], readings: Path, plan: Path | None) -> None:
+    """Before the work: what it took minutes to compute should find its place."""
+    from stadspuls.backtest_files import refuse_unwritable
+
+    outputs = [("--output", output)] if output else []
+    refuse_unwritable([*outputs, *(("--charts", path) for path in pictures)], [readings, plan] if plan else [readings])
+
+
+def _refuse_nothing_scored(histories: Sequence[History], options: BacktestOptions) -> None:
+    """Scored are the daily cutoffs of a last share of each container's time: where it is small, there may be none."""
+    from models.domain.failures import UserError
+    from models.fill_forecast.rows import daily_cutoffs
+
+    for history in histories:
+        first, last = history.times[0], history.times[-1]
+        if bool((daily_cutoffs(history, options.origin_hour) >= first + (1 - options.test_share) * (last - first)).any()):
+            return
+    raise UserError(
+        f"--test-share {options.test_share:g}: no daily forecast (at {options.origin_hour:02d}:00 UTC) falls into so small a last part of "
+        "any container's time; give a larger share"
+    )
 
 
 def _print_cost(results: dict[str, BacktestResult], quantiles: tuple[float, ...]) -> None:
@@ -195,10 +241,10 @@ def _print_cost(results: dict[str, BacktestResult], quantiles: tuple[float, ...]
         )
 
 
-def _draw(start: Path, histories: Sequence[History], result: BacktestResult, quantiles: tuple[float, ...]) -> None:
+def _draw(pictures: tuple[Path, Path], histories: Sequence[History], result: BacktestResult, quantiles: tuple[float, ...]) -> None:
     from stadspuls import backtest_report
 
-    reliability, fans = start.with_name(start.name + "-reliability.png"), start.with_name(start.name + "-fans.png")
+    reliability, fans = pictures
     backtest_report.draw_reliability(reliability, result, quantiles)
     backtest_report.draw_fans(fans, histories, result, quantiles)
     print(f"pictures: {reliability}, {fans}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,6 +31,16 @@ def files(tmp_path: Path) -> tuple[Path, Path]:
             for at in signal.emptied.tolist():
                 collections.write(f"c-{seed},{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}\n")
     return readings, plan
+
+
+@pytest.fixture
+def no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is refused is refused before anything is computed."""
+
+    def computed(*_: object, **__: object) -> None:
+        raise AssertionError("the backtest was run")
+
+    monkeypatch.setattr("models.fill_forecast.backtest.backtest", computed)
 
 
 def run(*arguments: object) -> str:
@@ -87,9 +98,56 @@ def test_a_vague_plan_is_costed(files: tuple[Path, Path], tmp_path: Path) -> Non
         (["--plan-skip", "0.1"], "need --planned-collections"),
         (["--quantiles", "0.9,0.1"], "at least two, rising"),
         (["--quantiles", "a,b"], "numbers between 0 and 1"),
+        (["--quantiles", "0.1,0.9"], "lacks 0.5, of which MAE and the middle of the charts are; give it too"),
+        (["--quantiles", "0.1000001,0.1000002,0.5"], "their columns would have one name"),
         (["--plan-blur", "week"], "is not known"),
     ],
 )
+@pytest.mark.usefixtures("no_work")
 def test_options_that_make_no_sense_are_refused(files: tuple[Path, Path], options: list[str], sentence: str) -> None:
     with pytest.raises(UserError, match=sentence):
         run(files[0], *options)
+
+
+@pytest.mark.usefixtures("no_work")
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--output", "no/f.csv"], "--output: there is no folder no for f.csv; make it first"),
+        (["--output", "folder"], "--output: folder is a folder"),
+        (["--output", "."], "--output: . is a folder"),
+        (["--output", "/proc/f.csv"], "--output: /proc/f.csv cannot be written"),
+        (["--output", "readings.csv"], "--output: readings.csv is read, too"),
+        (["--output", "plan.csv", "--planned-collections", "plan.csv"], "--output: plan.csv is read, too"),
+        (["--charts", "no/x"], "--charts: there is no folder no for x-reliability.png"),
+        (["--charts", "x"], "--charts: x-fans.png is a folder"),
+        (["--charts", "."], "--charts: . is a folder"),
+    ],
+)
+def test_outputs_that_cannot_be_written_are_refused_before_the_work(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, options: list[str], sentence: str
+) -> None:
+    folder = files[0].parent
+    (folder / "folder").mkdir()
+    (folder / "x-fans.png").mkdir()
+    monkeypatch.chdir(folder)
+    before = {path: path.read_bytes() for path in files}
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        run("readings.csv", *options)
+    assert sorted(path.name for path in folder.iterdir()) == ["folder", "plan.csv", "readings.csv", "x-fans.png"]
+    assert {path: path.read_bytes() for path in files} == before
+
+
+@pytest.mark.usefixtures("no_work")
+def test_a_part_too_small_to_hold_a_forecast_is_refused_before_the_work(files: tuple[Path, Path]) -> None:
+    with pytest.raises(UserError, match=r"--test-share 0\.01: no daily forecast \(at 04:00 UTC\) .*; give a larger share"):
+        run(files[0], "--test-share", "0.01")
+
+
+def test_a_container_that_a_wrong_time_takes_out_of_the_scores_is_named(files: tuple[Path, Path], tmp_path: Path) -> None:
+    with files[0].open("a") as levels:
+        levels.write("c-1,paper,2027-03-01T00:00:00Z,0.5\n")
+    said = run(files[0], "--horizon-days", 1, "--charts", tmp_path / "x")
+    assert "3 containers, 1,441 readings" in said
+    assert "note: 1 container with few scored forecasts for so long a time, or none: c-1 (0 scored; " in said
+    assert "read from 2026-01-05 to 2027-03-01). Scored is the last 25 %" in said
