@@ -25,7 +25,7 @@ from models.fill_forecast.unseen_emptying import UnseenEmptying, unseen_emptying
 from models.fill_forecast.week_profile import hour_of_week, usual_inflow, week_profile
 from models.fill_forecast.widening import normal_quantiles, widened
 
-VERSION = "5"
+VERSION = "6"
 WINDOW_DAYS = 60
 _OWN_ONLY_AFTER_DAYS = 28.0
 _ENOUGH_STARTS = 20
@@ -73,12 +73,13 @@ class EmpiricalInflow:
 class FittedEmpiricalInflow:
     """`pools[fraction]` holds inflow quantiles of the fraction at `_POOL_LEVELS` × `HORIZON_HOURS`, `volumes[fraction]` what is known of its
     deposits; "*" is all fractions. `level_errors[fraction]` is the error of the level at the cutoff at `QUANTILES`, `factors` the spread that
-    forecasts of the last weeks would have needed."""
+    forecasts of the last weeks would have needed. With `alone` the fraction has no say from a container's second week on."""
 
     pools: dict[str, FloatArray]
     level_errors: dict[str, tuple[float, ...]] = field(default_factory=dict)
     factors: dict[str, tuple[float, float]] = field(default_factory=dict)
     volumes: Mapping[str, VolumePrior] = field(default_factory=dict)
+    alone: bool = False
 
     def told_of(self, history: History) -> History:
         """The history with what its fraction has taught about deposits."""
@@ -124,7 +125,7 @@ class FittedEmpiricalInflow:
             forecaster_version=VERSION,
             cutoff=moment(cutoff),
             known_at=moment(known_at),
-            level_at_cutoff=min(1.0, curve.level_known() + unseen),
+            level_at_cutoff=float(np.clip(curve.level_known() + unseen, 0.0, 1.0)),
             level_sd=curve.level_sd,
             level_sd_above=curve.level_sd_above,
             errors_shared=by_deposits_alone,
@@ -163,7 +164,7 @@ class FittedEmpiricalInflow:
         middle = np.interp(0.5, quantiles, pooled[:, -1])
         scale = np.clip(curve.rate_per_day * spans[-1] / 24 / middle, 0.1, 10.0) if middle > 0 else 1.0
         own = np.where(np.isnan(own), pooled * scale, own)
-        weight = own_weight(days)
+        weight = 1.0 if self.alone else own_weight(days)
         mixed: FloatArray = weight * own + (1 - weight) * pooled
         return mixed
 
@@ -190,9 +191,9 @@ def _perhaps_emptied(made: InflowForecast, maybe: UnseenEmptying, curve: InflowC
 
 
 def own_weight(days: float) -> float:
-    """How much what a container has shown in so many days counts beside the distribution of its fraction: from nothing in its first week to all
-    after its fourth."""
-    return min(1.0, max(0.0, days - FIRST_WEEK_DAYS) / (_OWN_ONLY_AFTER_DAYS - FIRST_WEEK_DAYS))
+    """How much what a container has shown in so many days counts beside the distribution of its fraction: nothing in its first week, a quarter
+    when that is over, all after its fourth. Weights that rise sooner are sharper, and cover less (docs/forecasting.md)."""
+    return 0.0 if days < FIRST_WEEK_DAYS else min(1.0, days / _OWN_ONLY_AFTER_DAYS)
 
 
 def _calibrated(bare: FittedEmpiricalInflow, seen: Sequence[History], cutoff: float, known_at: float) -> FittedEmpiricalInflow:

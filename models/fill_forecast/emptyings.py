@@ -66,13 +66,16 @@ def detect_emptyings(times: FloatArray, levels: FloatArray, reported: FloatArray
 
 def reported_unread(times: FloatArray, emptyings: Emptyings, reported: FloatArray) -> float | None:
     """When a truck reported the newest emptying, where nothing has been read since; None where readings have shown it. `emptyings` are those of
-    the readings at `times`; a fall shortly before the report is the report itself."""
+    the readings at `times`; a fall shortly before the report is the report itself, unless an earlier report is near it."""
     unread = reported[reported > times[-1]] if len(times) else reported[:0]
     if not len(unread):
         return None
     newest = float(unread[-1])
-    seen = len(emptyings) > 0 and newest - float(times[emptyings.first_after[-1]]) <= _REPORT_LATE
-    return None if seen else newest
+    if not len(emptyings):
+        return newest
+    fall = float(times[emptyings.first_after[-1]])
+    reported_before = bool(np.any(np.abs(reported[reported < newest] - fall) <= _REPORT_LATE))
+    return None if newest - fall <= _REPORT_LATE and not reported_before else newest
 
 
 def reported_share(times: FloatArray, emptyings: Emptyings, reported: FloatArray) -> float:

@@ -23,6 +23,8 @@ _NOW_DAYS = 7.0
 _USUAL_DAYS = 90.0
 _WEEKDAY_DAYS = 56.0
 _NOTABLE = 0.15
+_LEAST_SHOWN = 0.0005
+"""Half of the last digit of a rate as it is told."""
 _HOLIDAYS_AHEAD = 7
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -132,7 +134,7 @@ def _level(found: ForecastEvidence, cutoff: datetime) -> str:
 def _rates(found: ForecastEvidence) -> str:
     now, usual = found.rate_now_per_day, found.rate_usual_per_day
     told = f"{100 * now:.1f} points a day lately"
-    if usual > 0 and abs(now / usual - 1) >= _NOTABLE:
+    if abs(now - usual) >= max(_NOTABLE * usual, _LEAST_SHOWN):
         return f"{told}, {'more' if now > usual else 'less'} than its usual {100 * usual:.1f}"
     return f"{told}, as usual"
 
@@ -156,7 +158,8 @@ def _holidays(found: ForecastEvidence) -> str:
 
 
 def _told_by(grade: str, found: ForecastEvidence) -> str:
-    members = " and ".join(f"{name} ({100 * weight:.0f} %)" for name, weight in found.members.items())
+    *first, last = [f"{name} ({100 * weight:.0f} %)" for name, weight in found.members.items()] or [""]
+    members = f"{', '.join(first)} and {last}" if first else last
     remark = {
         FULL_MODEL: "",
         STALE_MODEL: ", by a model that has not been fitted for long",

@@ -16,7 +16,10 @@ import numpy as np
 
 from models.domain.forecast import InflowForecast
 from models.fill_forecast.history import FloatArray
+from models.fill_forecast.suspects import FULL
 from models.fill_forecast.widening import normal_quantiles, widened
+
+_JUST_BEFORE = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,17 +68,22 @@ def time_to_level(
     collections: Sequence[datetime] = (),
     probabilities: tuple[float, ...] = (0.1, 0.5, 0.9),
 ) -> TimeToLevel:
-    """When the container first reaches `level`, by the paths of the forecast's quantiles, hour by hour between horizons.
+    """When the container first reaches `level`, by the paths of the forecast's quantiles, hour by hour between horizons. One that stands at full, by
+    a sensor in order, has reached it.
 
     Reached with probability p by the path of quantile 1 - p: the fast tenth of outcomes gives the early moment.
     """
-    hours = np.arange(0, forecast.horizon_hours[-1] + 1, dtype=float)
+    if _level_is_sure(forecast) and forecast.level_at_cutoff >= max(level, FULL):
+        return TimeToLevel(level, probabilities, (forecast.cutoff,) * len(probabilities))
+    last = forecast.horizon_hours[-1]
+    before_collections = [(moment - _JUST_BEFORE - forecast.cutoff).total_seconds() / 3600 for moment in collections]
+    hours = np.union1d(np.arange(0.0, last + 1), [hour for hour in before_collections if 0 <= hour <= last])
     levels = _uncut_levels(forecast, collections, hours)
     found: list[datetime | None] = []
     for probability in probabilities:
         path = np.array([np.interp(1 - probability, forecast.quantiles, column) for column in levels.T])
         reached = np.flatnonzero(path >= level)
-        found.append(_crossing(forecast.cutoff, path, int(reached[0]), level) if len(reached) else None)
+        found.append(_crossing(forecast.cutoff, hours, path, int(reached[0]), level) if len(reached) else None)
     return TimeToLevel(level, probabilities, tuple(found))
 
 
@@ -87,8 +95,7 @@ def overflow_probability(
     Between collections the level only rises, so this is the largest of the probabilities just before each collection and at `at`: a
     container that fills fast before one collection fills fast after it too.
     """
-    ends = [moment for moment in sorted(collections) if forecast.cutoff < moment < at]
-    just_before = [moment - timedelta(microseconds=1) for moment in ends]
+    just_before = [moment - _JUST_BEFORE for moment in sorted(collections) if forecast.cutoff < moment <= at]
     return max(_exceedance(forecast, moment, full_ratio, collections) for moment in (*just_before, at))
 
 
@@ -194,10 +201,10 @@ def _inflow_between(forecast: InflowForecast, begin: float, ends: FloatArray) ->
     return inflow
 
 
-def _crossing(cutoff: datetime, path: FloatArray, index: int, level: float) -> datetime:
-    """The moment between two whole hours at which a path reaches `level`."""
+def _crossing(cutoff: datetime, hours: FloatArray, path: FloatArray, index: int, level: float) -> datetime:
+    """The moment after `hours[index - 1]` and until `hours[index]` at which a path reaches `level`."""
     if index == 0:
         return cutoff
     low, high = path[index - 1], path[index]
     share = (level - low) / (high - low) if high > low else 1.0
-    return cutoff + timedelta(hours=index - 1 + float(share))
+    return cutoff + timedelta(hours=float(hours[index - 1] + share * (hours[index] - hours[index - 1])))

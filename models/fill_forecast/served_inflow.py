@@ -1,14 +1,14 @@
 """The model that the forecast service serves: members weighed by fraction and horizon, then calibrated, with what is known about it.
 
-Members are the container's own past (`empirical`) and a global model (`inflow_model`). By its own past alone is forecast a container in its first
-week, one that has gone silent, one of which deposits are counted and no level is read, and one that a truck has emptied since it was read; until its
-fourth week the distribution of its fraction counts beside the members. A member that an artifact lacks is left out, and the forecast says so.
+Members are the container's own past (`empirical`) and a global model (`inflow_model`). By its own past alone is forecast a container that has
+gone silent, one of which deposits are counted and no level is read, and one that a truck has emptied since it was read. In its first week a container
+gets the distribution of its fraction, which until the fourth counts beside the members. A member that an artifact lacks is left out, and the forecast says so.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from types import MappingProxyType
 from typing import TypeVar
@@ -31,7 +31,7 @@ from models.fill_forecast.recalibration import recalibrated
 
 NAME = "weighed_inflow"
 VERSION = "2"
-OWN_PAST, GLOBAL_MODEL = "own past", "global model"
+OWN_PAST, GLOBAL_MODEL, OF_ITS_FRACTION = "own past", "global model", "usual of its fraction"
 MEMBERS = (OWN_PAST, GLOBAL_MODEL)
 EVERY_FRACTION = "*"
 LEAST_WIDTH = 0.01
@@ -106,12 +106,23 @@ class ServedInflow:
             if alone is None:
                 made_all.append(None)
                 continue
-            members = {OWN_PAST: above_level(alone)}
+            members = {OWN_PAST: above_level(self._unmixed(history, alone, cutoff, known_at, horizon_hours))}
             if index in told and state is not None:
                 unseen = alone.level_at_cutoff - state.counted_level
                 members[GLOBAL_MODEL] = told[index] - unseen
             made_all.append(self._weighed(history, alone, members, cutoff, quantiles))
         return made_all
+
+    def _unmixed(
+        self, seen: History, alone: InflowForecast, cutoff: float, known_at: float, horizon_hours: tuple[int, ...]
+    ) -> InflowForecast:
+        """Its own past as a member: without the distribution of its fraction, which counts beside the members once."""
+        if own_weight((seen.times[-1] - seen.times[0]) / DAY) in (0.0, 1.0):
+            return alone
+        own = replace(self.own_past, alone=True).forecast(
+            seen, cutoff=cutoff, known_at=known_at, horizon_hours=horizon_hours, quantiles=self.description.quantiles
+        )
+        return own or alone
 
     def _of_the_tail(self, history: History, seen: History, cutoff: float) -> History:
         """What the global model looks at: the seen one, made one from levels and deposits already, unless it reaches further back than features
@@ -135,10 +146,11 @@ class ServedInflow:
             and evidence.level_is_read
             and not evidence.emptied_unread
         )
-        made, used = alone, {OWN_PAST: 1.0}
+        own = own_weight(evidence.days_of_data)
+        made, used = alone, _with_its_fraction({OWN_PAST: 1.0}, own)
         if calibrate:
-            curves, used = self.combine(members, seen.fraction, horizons)
-            own = own_weight(evidence.days_of_data)
+            curves, weights = self.combine(members, seen.fraction, horizons)
+            used = _with_its_fraction(weights, own)
             usual = self.own_past.pooled(seen.fraction, horizons, self.description.quantiles)
             inflow = in_order(own * apart_from_level_error(alone, curves.T) + (1 - own) * usual)
             made = alone.model_copy(update={"inflow_quantiles": tuple(tuple(row) for row in inflow.tolist())})
@@ -213,13 +225,22 @@ def moved(curves: FloatArray, offsets: tuple[float, ...]) -> FloatArray:
 
 def fallback(made: InflowForecast, history: History, cutoff: float, known_at: float, why: str) -> InflowForecast:
     """A forecast of the container's own past alone that says, in grade and sentence, that no model served and why."""
+    evidence = evidence_of(history.seen(cutoff, known_at), cutoff)
     return made.model_copy(
         update={
             "model_grade": FALLBACK,
             "basis": f"{made.basis.removesuffix('.')}; its own past alone, because {why}.",
-            "evidence": evidence_of(history.seen(cutoff, known_at), cutoff).model_copy(update={"members": {OWN_PAST: 1.0}}),
+            "evidence": evidence.model_copy(
+                update={"members": _with_its_fraction({OWN_PAST: 1.0}, own_weight(evidence.days_of_data))}
+            ),
         }
     )
+
+
+def _with_its_fraction(weights: Mapping[str, float], own: float) -> dict[str, float]:
+    """Weights of members with that of the distribution of the container's fraction beside them, where it counts."""
+    told = {name: round(own * weight, 3) for name, weight in weights.items() if own * weight > 0}
+    return told | ({OF_ITS_FRACTION: round(1 - own, 3)} if own < 1 else {})
 
 
 def _of_cell(kept: Mapping[str, _Value], fraction: str, band: int, otherwise: _Value) -> _Value:

@@ -96,7 +96,11 @@ def _recorded(history: Path, containers: Path, setup: Scenario, days: int) -> tu
 
     notes = backtest_files.Notes()
     recorded = recorded_from(backtest_files.read_readings(history, notes), whatif_files.read_places(containers), setup)
-    notes.add(recorded.left_out, "containers of the readings have no place or do not cover the common period and were left out")
+    notes.add(
+        recorded.left_out,
+        "containers of the readings have no place or do not cover the common period and were left out",
+        "container of the readings has no place or does not cover the common period and was left out",
+    )
     for line in notes.lines:
         print(f"  note: {line}")
     return recorded, scenario_of(recorded, setup), min(days, countable_days(recorded, setup))

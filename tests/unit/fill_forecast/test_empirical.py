@@ -54,3 +54,12 @@ def test_the_sentence_names_level_age_rate_and_emptying() -> None:
     assert abs(forecast.level_at_cutoff - signal.history.levels[-1]) < 0.05
     for part in ("% full 10 min ago", "points a day over 40 days", "last emptied"):
         assert part in forecast.basis
+
+
+def test_a_sensor_that_sinks_and_falls_silent_leaves_no_level_below_empty() -> None:
+    cutoff = START + 40 * DAY
+    times = cutoff - 40 * DAY + 3 * HOUR * np.arange(300)
+    sinking = History("c-sinks", "glass", times, np.clip(0.6 - 0.02 * (times - times[0]) / DAY, 0.0, 1.0))
+    made = EmpiricalInflow().fit([sinking], cutoff=cutoff, known_at=cutoff).forecast(sinking, cutoff=cutoff, known_at=cutoff)
+    assert made is not None
+    assert 0.0 <= made.level_at_cutoff <= 1.0

@@ -79,6 +79,16 @@ def test_a_report_of_what_the_readings_have_shown_changes_nothing() -> None:
     assert forecast_of(reported, soon) == forecast_of(silent, soon)
 
 
+def test_a_second_report_within_hours_is_another_emptying() -> None:
+    """A fast container: the first fall was reported and read, of the second there is a report alone."""
+    history = histories()[2]
+    curve = inflow_curve(history.seen(CUTOFF, CUTOFF))
+    shown = float(curve.times[int(curve.emptyings.first_after[-1])])
+    silent = read_until(history, shown + HOUR)
+    twice = replace(silent, collections=np.array([shown - HOUR, shown + 5 * HOUR]))
+    assert inflow_curve(twice).emptied_unread == shown + 5 * HOUR
+
+
 def test_reports_from_after_the_cutoff_change_nothing() -> None:
     silent = read_until(histories()[0], CUTOFF - SILENT)
     later = replace(silent, collections=np.array([CUTOFF + HOUR]))

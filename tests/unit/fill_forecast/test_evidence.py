@@ -46,6 +46,17 @@ def test_the_sentence_says_all_that_it_rests_on() -> None:
     assert "no collection planned" in explained(forecast, None)
 
 
+def test_a_container_that_is_usually_unused_is_not_used_as_usual() -> None:
+    seen = evidence_of(histories()[2].seen(CUTOFF, CUTOFF), CUTOFF)
+    forecast = fitted().model.forecast(histories()[2], cutoff=CUTOFF, known_at=CUTOFF)
+    assert forecast is not None
+    now = seen.model_copy(update={"rate_usual_per_day": 0.0, "rate_now_per_day": 0.07})
+    told = explained(forecast.model_copy(update={"evidence": now}), None)
+    assert "7.0 points a day lately, more than its usual 0.0" in told
+    never = now.model_copy(update={"rate_now_per_day": 0.0})
+    assert "0.0 points a day lately, as usual" in explained(forecast.model_copy(update={"evidence": never}), None)
+
+
 def test_a_fallback_says_so_in_grade_and_sentence() -> None:
     own = fitted().model.own_past.forecast(histories()[0], cutoff=CUTOFF, known_at=CUTOFF)
     assert own is not None

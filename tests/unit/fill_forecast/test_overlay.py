@@ -86,6 +86,29 @@ def test_a_full_container_overflows_for_certain() -> None:
     assert overflow_probability(steady(level=1.0), days(1)) == 1.0
 
 
+def test_at_the_moment_of_a_collection_an_overflow_before_it_has_happened() -> None:
+    before, at = (
+        overflow_probability(steady(), days(6) - early, collections=[days(6)]) for early in (timedelta(seconds=1), timedelta(0))
+    )
+    assert before > 0.5
+    assert at == pytest.approx(before, abs=0.001)
+
+
+def test_a_level_that_is_reached_minutes_before_a_collection_is_reached() -> None:
+    """40 points a day from 19.5 % on reach 80 % after 36.3 hours; the collection comes within the same hour."""
+    fast = steady(level=0.195, slow=0.39, middle=0.4, fast=0.41)
+    crossing = CUTOFF + timedelta(hours=36.3)
+    reached = time_to_level(fast, 0.8, [crossing + timedelta(minutes=20)]).by(0.5)
+    assert reached == pytest.approx(crossing, abs=timedelta(minutes=1))
+
+
+def test_a_container_that_stands_at_full_has_reached_it_by_every_path() -> None:
+    full = steady(level=1.0).model_copy(update={"level_error": (-0.03, 0.0, 0.03)})
+    assert overflow_probability(full, CUTOFF) == 1.0
+    assert time_to_level(full, 1.0).at == (CUTOFF,) * 3
+    assert time_to_level(full.model_copy(update={"level_sd": 0.2}), 1.0).by(0.9) != CUTOFF
+
+
 def test_moments_outside_the_forecast_are_refused() -> None:
     with pytest.raises(ValueError, match="reaches 168 h"):
         overflow_probability(steady(), days(8))

@@ -11,12 +11,13 @@ import pytest
 
 from models.domain.forecast import FALLBACK, FULL_MODEL, PARTIAL, STALE_MODEL
 from models.fill_forecast.artifact import pack, sha256
+from models.fill_forecast.evidence import explained
 from models.fill_forecast.fit_served import LEAST_COMPARED, Comparison, compare, fit_served
 from models.fill_forecast.forecaster import QUANTILES
 from models.fill_forecast.history import DAY, HOUR, History, moment
 from models.fill_forecast.inflow_cases import Cases
 from models.fill_forecast.overlay import level_quantiles
-from models.fill_forecast.served_inflow import GLOBAL_MODEL, NAME, OWN_PAST, ServedInflow
+from models.fill_forecast.served_inflow import GLOBAL_MODEL, NAME, OF_ITS_FRACTION, OWN_PAST, ServedInflow
 from processors.forecast.serving import ServingModel
 from tests.unit.fill_forecast.counted import CUTOFF as COUNTED_CUTOFF
 from tests.unit.fill_forecast.counted import counted
@@ -130,17 +131,35 @@ def test_a_model_that_has_seen_what_comes_after_the_cutoff_is_not_asked() -> Non
     assert "learnt from later readings" in made.basis
 
 
-def test_young_and_silent_containers_are_forecast_by_their_own_past_alone() -> None:
+def test_silent_containers_are_forecast_by_their_own_past_alone_and_young_ones_by_their_fraction() -> None:
     history = histories()[2]
     kept = history.times <= CUTOFF - 4 * DAY
     silent = History(history.container_id, history.fraction, history.times[kept], history.levels[kept])
     late = history.times >= CUTOFF - 3 * DAY
     young = History(history.container_id, history.fraction, history.times[late], history.levels[late])
-    for container in (silent, young):
+    for container, members in ((silent, {OWN_PAST: 1.0}), (young, {OF_ITS_FRACTION: 1.0})):
         forecast = only_global().forecast(container, cutoff=CUTOFF, known_at=CUTOFF)
         assert forecast is not None
         assert forecast.evidence is not None
-        assert forecast.evidence.members == {OWN_PAST: 1.0}
+        assert forecast.evidence.members == members
+
+
+def test_from_the_second_to_the_fourth_week_the_fraction_counts_once_and_is_named() -> None:
+    """A container of a tenth of a usual one: the distribution of its fraction has the share that it is told to have, whoever else counts."""
+    usual = histories()[2]
+    late = usual.times >= CUTOFF - 14 * DAY
+    times = usual.times[late]
+    quiet = History("c-quiet", usual.fraction, times, np.interp(times, times[[0, -1]], [0.05, 0.5]))
+    only_own = served(weights={cell: {OWN_PAST: 1.0} for cell in fitted().model.description.weights}, offsets={}, factors={})
+    forecast = only_own.forecast(quiet, cutoff=CUTOFF, known_at=CUTOFF)
+    assert forecast is not None
+    assert forecast.evidence is not None
+    assert forecast.evidence.members == {OWN_PAST: pytest.approx(0.5, abs=0.01), OF_ITS_FRACTION: pytest.approx(0.5, abs=0.01)}
+    assert "and usual of its fraction (50 %)" in explained(forecast, None)
+    week, middle = forecast.horizon_hours.index(168), forecast.quantiles.index(0.5)
+    of_fraction = only_own.own_past.pooled(usual.fraction, np.array([168.0]), (0.5,))[0, 0]
+    expected = 0.5 * 7 * (0.45 / 14) + 0.5 * of_fraction
+    assert forecast.inflow_quantiles[middle][week] == pytest.approx(expected, rel=0.1)
 
 
 def test_where_deposits_are_counted_a_model_uses_them_and_says_so() -> None:
