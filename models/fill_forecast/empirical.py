@@ -17,7 +17,7 @@ from models.fill_forecast.deposit_volume import SINGLE_SPREAD, DepositVolume, Vo
 from models.fill_forecast.explain import STALE, basis_sentence, data_grade
 from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES, in_order
 from models.fill_forecast.fusion import fused
-from models.fill_forecast.history import DAY, FIRST_WEEK_DAYS, HOUR, FloatArray, History, IntArray, moment
+from models.fill_forecast.history import DAY, FIRST_WEEK_DAYS, HOUR, FloatArray, History, IntArray, days_read, moment
 from models.fill_forecast.inflow import InflowCurve, hourly, inflow_curve
 from models.fill_forecast.recalibration import factors_of, recalibrated
 from models.fill_forecast.resolving import hindsight, level_errors, resolved
@@ -55,7 +55,7 @@ class EmpiricalInflow:
             seen = fused(history.seen(cutoff, known_at))
             if seen.fused is not None:
                 volumes.append((history.fraction, seen.fused.volume, history.capacity_l))
-            if len(seen.times) < 2 or seen.times[-1] - seen.times[0] < FIRST_WEEK_DAYS * DAY:
+            if days_read(seen.times) < FIRST_WEEK_DAYS:
                 continue
             hours, values = hourly(inflow_curve(seen), days=WINDOW_DAYS, end=cutoff)
             if not len(hours):  # silent for longer than what is looked at
@@ -107,7 +107,7 @@ class FittedEmpiricalInflow:
         # in the width of every horizon.
         horizons = np.array(horizon_hours, dtype=float)
         spans = np.concatenate([[gap_hours], gap_hours + horizons])
-        days = float(curve.times[-1] - seen.times[0]) / DAY
+        days = days_read(seen.times)
         inflow = self._inflow(curve, history.fraction, days, start, spans, quantiles, cutoff, history.holidays)
         unseen = float(np.interp(0.5, quantiles, inflow[:, 0]))
         ahead = inflow[:, 1:] - unseen

@@ -15,7 +15,7 @@ from models.domain.forecast import FALLBACK, FULL_MODEL, STALE_MODEL, ForecastEv
 from models.fill_forecast.deposit_volume import USUAL_CAPACITY_L
 from models.fill_forecast.explain import EMPTIED_UNREAD, doubts_at
 from models.fill_forecast.fusion import fused
-from models.fill_forecast.history import DAY, HOUR, FloatArray, History, IntArray, moment
+from models.fill_forecast.history import DAY, HOUR, FloatArray, History, IntArray, days_read, moment
 from models.fill_forecast.inflow import InflowCurve, hourly, inflow_curve
 from models.fill_forecast.week_profile import hour_of_week
 
@@ -48,7 +48,7 @@ def evidence_of(seen: History, cutoff: float) -> ForecastEvidence:
         weekday_rates=tuple(_weekday_rates(hours, values, cutoff, usual, seen.holidays).tolist()),
         emptied_at=None if emptied is None else moment(emptied),
         suspect_share=float(curve.suspects[lately].mean()) if bool(lately.any()) else 0.0,
-        days_of_data=float((curve.times[-1] - seen.times[0]) / DAY),
+        days_of_data=days_read(seen.times),
         members={},
         doubts=doubts_at(curve, cutoff),
         holidays=_coming(seen.holidays, cutoff),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.fill_forecast.history import DAY, FIRST_WEEK_DAYS, HOUR, is_sparse, usual_interval
+from models.fill_forecast.history import DAY, FIRST_WEEK_DAYS, HOUR, days_read, is_sparse, usual_interval
 from models.fill_forecast.inflow import InflowCurve
 from models.fill_forecast.unseen_emptying import unseen_emptying
 
@@ -18,7 +18,7 @@ def data_grade(curve: InflowCurve, cutoff: float) -> str:
     if _is_silent(curve, cutoff):
         return STALE
     jumps = len(curve.levels) > 1 and not is_sparse(curve.times) and curve.levels[-1] - curve.levels[-2] > 0.3
-    young = curve.times[-1] - curve.times[0] < FIRST_WEEK_DAYS * DAY
+    young = days_read(curve.times) < FIRST_WEEK_DAYS
     return DOUBTFUL if curve.doubts or curve.level_sd > _SURE_SD or jumps or young else GOOD
 
 

@@ -163,6 +163,12 @@ def is_sparse(times: FloatArray) -> bool:
     return usual_interval(times) > SPARSE
 
 
+def days_read(times: FloatArray) -> float:
+    """For how many days these readings show a container: from the first to the last, gaps of more than three usual intervals as no longer than
+    these, or a day."""
+    return float(np.minimum(np.diff(times), max(DAY, 3 * usual_interval(times))).sum() / DAY)
+
+
 def tells_for(times: FloatArray) -> float:
     """Seconds for which the last of these readings tells the level: a quarter of a day, or the usual interval where that is longer, up to a day."""
     return max(DAY / 4, min(DAY, 1.01 * usual_interval(times)))

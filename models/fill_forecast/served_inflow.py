@@ -2,7 +2,8 @@
 
 Members are the container's own past (`empirical`) and a global model (`inflow_model`). By its own past alone is forecast a container that has
 gone silent, one of which deposits are counted and no level is read, and one that a truck has emptied since it was read. In its first week a container
-gets the distribution of its fraction, which until the fourth counts beside the members. A member that an artifact lacks is left out, and the forecast says so.
+gets the distribution of its fraction, which until the fourth counts beside the members. A member that an artifact lacks is left out, and the forecast
+says so.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from models.fill_forecast.explain import STALE
 from models.fill_forecast.features import TAIL_DAYS, state_at
 from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES, in_order
 from models.fill_forecast.fusion import fused
-from models.fill_forecast.history import DAY, FIRST_WEEK_DAYS, FloatArray, History
+from models.fill_forecast.history import DAY, FIRST_WEEK_DAYS, FloatArray, History, days_read
 from models.fill_forecast.inflow_cases import BANDS, Cases, band_of, features_of
 from models.fill_forecast.inflow_model import Regressors, predict_inflow
 from models.fill_forecast.overlay import apart_from_level_error, uncut_levels
@@ -117,7 +118,7 @@ class ServedInflow:
         self, seen: History, alone: InflowForecast, cutoff: float, known_at: float, horizon_hours: tuple[int, ...]
     ) -> InflowForecast:
         """Its own past as a member: without the distribution of its fraction, which counts beside the members once."""
-        if own_weight((seen.times[-1] - seen.times[0]) / DAY) in (0.0, 1.0):
+        if own_weight(days_read(seen.times)) in (0.0, 1.0):
             return alone
         own = replace(self.own_past, alone=True).forecast(
             seen, cutoff=cutoff, known_at=known_at, horizon_hours=horizon_hours, quantiles=self.description.quantiles

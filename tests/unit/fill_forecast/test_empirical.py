@@ -58,8 +58,8 @@ def test_the_sentence_names_level_age_rate_and_emptying() -> None:
 
 def test_a_sensor_that_sinks_and_falls_silent_leaves_no_level_below_empty() -> None:
     cutoff = START + 40 * DAY
-    times = cutoff - 40 * DAY + 3 * HOUR * np.arange(300)
-    sinking = History("c-sinks", "glass", times, np.clip(0.6 - 0.02 * (times - times[0]) / DAY, 0.0, 1.0))
+    times = cutoff - 40 * DAY + 3 * HOUR * np.arange(300.0)
+    sinking = History("c-sinks", "glass", times, np.maximum(0.0, 0.6 - 0.02 * (times - times[0]) / DAY))
     made = EmpiricalInflow().fit([sinking], cutoff=cutoff, known_at=cutoff).forecast(sinking, cutoff=cutoff, known_at=cutoff)
     assert made is not None
     assert 0.0 <= made.level_at_cutoff <= 1.0

@@ -12,6 +12,7 @@ import pytest
 from models.domain.forecast import FALLBACK, FULL_MODEL, PARTIAL, STALE_MODEL
 from models.fill_forecast.artifact import pack, sha256
 from models.fill_forecast.evidence import explained
+from models.fill_forecast.explain import DOUBTFUL
 from models.fill_forecast.fit_served import LEAST_COMPARED, Comparison, compare, fit_served
 from models.fill_forecast.forecaster import QUANTILES
 from models.fill_forecast.history import DAY, HOUR, History, moment
@@ -247,3 +248,14 @@ def test_after_a_jump_the_global_model_too_counts_from_half_of_it() -> None:
     assert 0.4 < made.level_at_cutoff < 0.9
     later = level_quantiles(made, (), [made.cutoff + timedelta(hours=12)]).levels[made.quantiles.index(0.5), 0]
     assert later < made.level_at_cutoff + 0.08
+
+
+def test_a_gap_of_weeks_makes_no_container_old() -> None:
+    """One reading, and after forty days of silence a few hours of them: as young as those hours."""
+    times = CUTOFF - np.array([40 * DAY, *(HOUR * np.arange(6.0, 0.0, -1.0))])
+    forecast = served().forecast(History("c-gap", "glass", times, np.linspace(0.1, 0.2, 7)), cutoff=CUTOFF, known_at=CUTOFF)
+    assert forecast is not None
+    assert forecast.evidence is not None
+    assert forecast.evidence.members == {OF_ITS_FRACTION: 1.0}
+    assert forecast.data_grade == DOUBTFUL
+    assert "only 29 h of readings" in forecast.basis
