@@ -52,6 +52,8 @@ WHERE later.thing_id = ANY ($1::text[]) AND later.valid_from >= $2 AND later.val
 GROUP BY later.thing_id
 """
 
+_READ = "SELECT DISTINCT thing_id FROM container_fill_latest JOIN thing USING (thing_id) ORDER BY thing_id"
+
 _WITH_NEWS = """
 SELECT newest.thing_id
 FROM (SELECT thing_id, max(observed_at) AS observed_at FROM container_fill_latest GROUP BY thing_id) AS newest
@@ -122,7 +124,12 @@ def _beside(values: Sequence[float | None] | None, times: FloatArray, known: Flo
     return Series(times[there], found[there], known[there]) if bool(there.any()) else None
 
 
+async def containers_read(connection: asyncpg.Connection) -> list[str]:
+    """Containers that have ever been read, by id."""
+    return [row["thing_id"] for row in await connection.fetch(_READ)]
+
+
 async def containers_with_news(connection: asyncpg.Connection, *, forecast_before: datetime) -> list[str]:
     """Containers with readings whose current forecast is missing, rests on an older reading than the newest, does not know of an emptying that a crew
-    has reported since, or has a cutoff before `forecast_before`. In the future: all containers that have ever been read."""
+    has reported since, or has a cutoff before `forecast_before`."""
     return [record["thing_id"] for record in await connection.fetch(_WITH_NEWS, forecast_before, CrewWord.DONE.value)]

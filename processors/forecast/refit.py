@@ -26,7 +26,7 @@ from models.fill_forecast.public_holidays import NOWHERE
 from models.fill_forecast.served_inflow import ServedInflow
 from processors.forecast.serving import ServingModel
 from runtime import logs, metrics
-from storage.fill_histories import containers_with_news, fill_histories
+from storage.fill_histories import containers_read, fill_histories
 from storage.forecast_models import StoredModel, model_of, save_model, take_model
 
 _ADVISORY_LOCK = 7_382_645_012
@@ -63,8 +63,8 @@ async def refit(
     iterations: int = ITERATIONS,
     holiday_region: str = NOWHERE,
 ) -> Refitted:
-    """Fits on at most so many containers and days of history. Raises `UserError` when there is too little to learn from, or when another
-    member is at it."""
+    """Fits on at most so many of all containers that have been read, and days of history. Raises `UserError` when there is too little to
+    learn from, or when another member is at it."""
     async with pool.acquire() as lock:
         if not await lock.fetchval("SELECT pg_try_advisory_lock($1)", _ADVISORY_LOCK):
             raise UserError("another process is fitting a forecast model right now: wait for it, then see stadspuls model list")
@@ -89,7 +89,7 @@ async def _refit(
     serving = ServingModel(stale_days=history_days)
     async with pool.acquire() as connection:
         await serving.refresh(connection)
-        every = await containers_with_news(connection, forecast_before=now)
+        every = await containers_read(connection)
     sample = every[:: max(1, -(-len(every) // containers))]
     histories: list[History] = []
     for start in range(0, len(sample), _CHUNK):

@@ -32,7 +32,7 @@ from runtime.kafka import make_admin, make_consumer
 from runtime.postgres import open_pool
 from runtime.service import ServiceContext
 from runtime.settings import CitySettings, DatabaseSettings, ForecastSettings, KafkaSettings
-from storage.fill_histories import containers_with_news
+from storage.fill_histories import containers_read, containers_with_news
 from storage.forecast_models import newest_fit
 from storage.forecasts import containers_not_kept
 from storage.schema import check_schema
@@ -146,7 +146,7 @@ class ForecastService:
         oldest = now - timedelta(seconds=self._settings.forecast_refresh_seconds)
         night = nightly_since(now, self._zone, self._settings.forecast_nightly_hour)
         async with self._pool.acquire() as connection:
-            every = await containers_with_news(connection, forecast_before=now)
+            every = await containers_read(connection)
             news = set(await containers_with_news(connection, forecast_before=oldest))
             keep = set(await containers_not_kept(connection, since=night))
             newest_model = await newest_fit(connection)

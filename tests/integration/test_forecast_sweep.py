@@ -1,0 +1,101 @@
+"""The sweep of a member on a real database, at moments of its own: what it forecasts, keeps, spreads and refits."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+
+from models.domain.failures import UserError
+from models.fill_forecast.history import DAY, History
+from models.sensor_kinds.container_fill import CONTAINER_FILL
+from processors.forecast import refit as refit_module
+from processors.forecast.ownership import Ownership
+from processors.forecast.service import ForecastService
+from runtime.clock import ManualClock
+from runtime.postgres import connected, open_pool
+from runtime.service import ServiceContext
+from runtime.settings import CitySettings, DatabaseSettings, ForecastSettings
+from storage.readings import append_readings
+from storage.registry import import_registry
+from storage.schema import migrate
+from tests.integration.raw_topic import write_registry
+from tests.integration.test_forecast_models import _reading
+from tests.unit.fill_forecast.signals import START, sawtooth
+
+pytestmark = pytest.mark.servers
+
+CONTAINERS = [f"c-s{number}" for number in range(6)]
+DAYS = 20
+NIGHT = datetime.fromtimestamp(START + DAYS * DAY, UTC).replace(hour=2, minute=5)
+"""Five past three in Amsterdam: the nightly hour has just begun, and with it the three hours for a refit."""
+TEN_MINUTES = 600.0
+
+
+@pytest.fixture
+async def pool(database: DatabaseSettings, tmp_path: Path) -> AsyncIterator[asyncpg.Pool]:
+    """Of a database with six containers, read until shortly before the night."""
+    async with connected(database, application_name="test") as connection:
+        await migrate(connection, timezone="Europe/Amsterdam")
+        await import_registry(connection, write_registry(tmp_path, [name.removeprefix("c-") for name in CONTAINERS]))
+        for seed, name in enumerate(CONTAINERS):
+            signal = sawtooth(seed, days=DAYS, interval_hours=4, per_day=0.3, container_id=name).history
+            shift = NIGHT.timestamp() - 1800 - signal.times[-1]
+            batch = [_reading(name, at + shift, level) for at, level in zip(signal.times, signal.levels, strict=True)]
+            await append_readings(connection, CONTAINER_FILL, batch)
+    opened = await open_pool(database, application_name="test")
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+def member(pool: asyncpg.Pool, clock: ManualClock, partitions: Collection[int] = (0,), **options: Any) -> ForecastService:
+    """One that owns everything; it refits only where a test asks for it."""
+    ownership = Ownership(1)
+    ownership.assign(partitions)
+    settings = ForecastSettings().model_copy(update={"forecast_refit_days": 0.0, **options})
+    return ForecastService(
+        ServiceContext("forecast", asyncio.Event(), clock=clock, wall=clock), settings, pool, ownership, CitySettings()
+    )
+
+
+async def read(pool: asyncpg.Pool, container_ids: Sequence[str], at: datetime) -> None:
+    async with pool.acquire() as connection:
+        await append_readings(connection, CONTAINER_FILL, [_reading(name, at.timestamp(), 0.5) for name in container_ids])
+
+
+class FailingFit:
+    """Stands for the process that fits: notes which containers it was to learn from, and finds them too few."""
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+
+    async def __call__(self, histories: Sequence[History], *_: Any) -> Any:
+        self.asked.append([history.container_id for history in histories])
+        raise UserError("too little to fit a forecast model from")
+
+
+@pytest.fixture
+def fit(monkeypatch: pytest.MonkeyPatch) -> FailingFit:
+    made = FailingFit()
+    monkeypatch.setattr(refit_module, "_fit_apart", made)
+    return made
+
+
+async def sweep(service: ForecastService) -> int:
+    """A sweep, and the refit that it began."""
+    made = await service.sweep()
+    await asyncio.gather(*service.background())
+    return made
+
+
+async def test_a_refit_learns_from_the_containers_that_its_sweep_has_just_forecast_too(pool: asyncpg.Pool, fit: FailingFit) -> None:
+    service = member(pool, ManualClock(NIGHT), forecast_refit_days=28.0)
+    assert await sweep(service) == len(CONTAINERS)
+    assert fit.asked == [CONTAINERS]
