@@ -18,8 +18,11 @@ def nightly_since(now: datetime, zone: ZoneInfo, hour: int) -> datetime:
     return today.astimezone(UTC)
 
 
-def refit_due(now: datetime, newest_fit: datetime | None, *, zone: ZoneInfo, hour: int, refit_days: float) -> bool:
-    """Whether to fit a new model now."""
-    if refit_days <= 0 or now - nightly_since(now, zone, hour) >= timedelta(hours=REFIT_HOURS):
+def refit_due(
+    now: datetime, newest_fit: datetime | None, *, tried: datetime | None, zone: ZoneInfo, hour: int, refit_days: float
+) -> bool:
+    """Whether to fit a new model now: in the hours for it, if the newest is old enough and none was `tried` tonight."""
+    night = nightly_since(now, zone, hour)
+    if refit_days <= 0 or now - night >= timedelta(hours=REFIT_HOURS) or (tried is not None and tried >= night):
         return False
     return newest_fit is None or now - newest_fit >= timedelta(days=refit_days)

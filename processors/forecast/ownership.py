@@ -26,6 +26,11 @@ class Ownership:
     def assigned(self) -> frozenset[int]:
         return self._assigned
 
+    @property
+    def leads(self) -> bool:
+        """Whether this member does what one of several is to do: the one with the first partition, which is always somebody's."""
+        return 0 in self._assigned
+
     def assign(self, partitions: Iterable[int]) -> None:
         self._assigned = frozenset(partitions)
 

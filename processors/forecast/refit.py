@@ -34,6 +34,10 @@ _CHUNK = 100
 _NICENESS = 10
 
 
+class RefitBusy(UserError):
+    """Another process is fitting a model: nothing failed, and there is nothing to do but wait."""
+
+
 @dataclass(frozen=True, slots=True)
 class Refitted:
     """What became of a refit: the stored model (as `serves` says after it) and the sentence of its comparison."""
@@ -64,10 +68,10 @@ async def refit(
     holiday_region: str = NOWHERE,
 ) -> Refitted:
     """Fits on at most so many of all containers that have been read, and days of history. Raises `UserError` when there is too little to
-    learn from, or when another member is at it."""
+    learn from, `RefitBusy` when another member or command is at it."""
     async with pool.acquire() as lock:
         if not await lock.fetchval("SELECT pg_try_advisory_lock($1)", _ADVISORY_LOCK):
-            raise UserError("another process is fitting a forecast model right now: wait for it, then see stadspuls model list")
+            raise RefitBusy("another process is fitting a forecast model right now: wait for it, then see stadspuls model list")
         try:
             return await _refit(pool, now, known_at, containers, history_days, taken_by, take, iterations, holiday_region)
         finally:

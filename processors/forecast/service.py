@@ -23,7 +23,7 @@ from models.domain.failures import StadspulsError, TransientError, UserError
 from processors.forecast.coalescing import CoalescedHints
 from processors.forecast.nightly import nightly_since, refit_due
 from processors.forecast.ownership import Ownership
-from processors.forecast.refit import refit
+from processors.forecast.refit import RefitBusy, refit
 from processors.forecast.scoring import ForecastScorer
 from processors.forecast.spreading import spread_nightly
 from processors.forecast.worker import CHUNK, ForecastWorker
@@ -94,6 +94,7 @@ class ForecastService:
         self._scorer = ForecastScorer(pool, truth_wait_hours=settings.forecast_truth_wait_hours)
         self._next_scoring: datetime | None = None
         self._refit: asyncio.Task[None] | None = None
+        self._refit_tried: datetime | None = None
         self._sweep_now = asyncio.Event()
         self._log = logs.get_logger()
 
@@ -179,13 +180,20 @@ class ForecastService:
     def _begin_refit(self, now: datetime, newest_model: datetime | None) -> None:
         settings = self._settings
         due = refit_due(
-            now, newest_model, zone=self._zone, hour=settings.forecast_nightly_hour, refit_days=settings.forecast_refit_days
+            now,
+            newest_model,
+            tried=self._refit_tried,
+            zone=self._zone,
+            hour=settings.forecast_nightly_hour,
+            refit_days=settings.forecast_refit_days,
         )
-        if due and self._ownership.assigned and (self._refit is None or self._refit.done()):
+        if due and self._ownership.leads and (self._refit is None or self._refit.done()):
+            self._refit_tried = now
             self._refit = asyncio.create_task(self._refit_once(now))
 
     async def _refit_once(self, now: datetime) -> None:
-        """A refit that fails is told and counted; the model that serves goes on, and the next night tries again."""
+        """A refit that fails is told and counted; the model that serves goes on, and the next night tries again. One that finds another
+        process at it has not failed: the next sweep sees what became of that."""
         try:
             await refit(
                 self._pool,
@@ -197,6 +205,9 @@ class ForecastService:
                 holiday_region=self._holidays,
             )
             self._sweep_now.set()
+        except RefitBusy as error:
+            self._refit_tried = None
+            self._log.info("refit_left_to_another", reason=str(error))
         except StadspulsError as error:
             metrics.FORECAST_REFITS.labels("failed").inc()
             self._log.warning("refit_postponed", reason=str(error))

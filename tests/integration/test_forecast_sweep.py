@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from prometheus_client import REGISTRY
 
 from models.domain.failures import UserError
 from models.fill_forecast.history import DAY, History
@@ -55,9 +56,11 @@ async def pool(database: DatabaseSettings, tmp_path: Path) -> AsyncIterator[asyn
         await opened.close()
 
 
-def member(pool: asyncpg.Pool, clock: ManualClock, partitions: Collection[int] = (0,), **options: Any) -> ForecastService:
-    """One that owns everything; it refits only where a test asks for it."""
-    ownership = Ownership(1)
+def member(
+    pool: asyncpg.Pool, clock: ManualClock, partitions: Collection[int] = (0,), *, partition_count: int = 1, **options: Any
+) -> ForecastService:
+    """By default one that owns everything; it refits only where a test asks for it."""
+    ownership = Ownership(partition_count)
     ownership.assign(partitions)
     settings = ForecastSettings().model_copy(update={"forecast_refit_days": 0.0, **options})
     return ForecastService(
@@ -98,4 +101,44 @@ async def sweep(service: ForecastService) -> int:
 async def test_a_refit_learns_from_the_containers_that_its_sweep_has_just_forecast_too(pool: asyncpg.Pool, fit: FailingFit) -> None:
     service = member(pool, ManualClock(NIGHT), forecast_refit_days=28.0)
     assert await sweep(service) == len(CONTAINERS)
+    assert fit.asked == [CONTAINERS]
+
+
+def failed_refits() -> float:
+    return REGISTRY.get_sample_value("stadspuls_forecast_refits_total", {"outcome": "failed"}) or 0.0
+
+
+async def test_a_refit_that_failed_is_tried_again_the_next_night_and_not_at_the_next_sweep(pool: asyncpg.Pool, fit: FailingFit) -> None:
+    clock, failed = ManualClock(NIGHT), failed_refits()
+    service = member(pool, clock, forecast_refit_days=28.0)
+    for _ in range(4):
+        await sweep(service)
+        clock.advance(TEN_MINUTES)
+    assert len(fit.asked) == 1
+    assert failed_refits() - failed == 1
+    clock.advance(DAY - 4 * TEN_MINUTES)
+    await sweep(service)
+    assert len(fit.asked) == 2
+
+
+async def test_a_refit_that_another_process_is_at_has_not_failed_and_is_tried_when_that_has_ended(
+    pool: asyncpg.Pool, fit: FailingFit
+) -> None:
+    clock, failed = ManualClock(NIGHT), failed_refits()
+    service = member(pool, clock, forecast_refit_days=28.0)
+    async with pool.acquire() as other:
+        await other.execute("SELECT pg_advisory_lock(7382645012)")
+        await sweep(service)
+        await other.execute("SELECT pg_advisory_unlock(7382645012)")
+    assert (fit.asked, failed_refits() - failed) == ([], 0)
+    clock.advance(TEN_MINUTES)
+    await sweep(service)
+    assert fit.asked == [CONTAINERS]
+
+
+async def test_of_several_members_one_refits(pool: asyncpg.Pool, fit: FailingFit) -> None:
+    clock = ManualClock(NIGHT)
+    first, second = (member(pool, clock, (number,), partition_count=2, forecast_refit_days=28.0) for number in (0, 1))
+    for service in (second, first, second):
+        await sweep(service)
     assert fit.asked == [CONTAINERS]

@@ -21,6 +21,7 @@ def test_members_own_disjoint_shares_that_cover_everything() -> None:
         member.assign(range(index, 24, 3))
     for thing in things:
         assert sum(member.owns(thing) for member in members) == 1
+    assert sum(member.leads for member in members) == 1
 
 
 def test_without_partitions_nothing_is_owned() -> None:
