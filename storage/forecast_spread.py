@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
-from operator import itemgetter
 
 import asyncpg
 import numpy as np
@@ -14,13 +14,16 @@ from models.fill_forecast.recalibration import WINDOW_DAYS, Resolved, Spread
 
 _ADVISORY_LOCK = 7_382_645_013
 
+Maker = tuple[str, str]
+"""(forecaster, version): who made a forecast, and to whom a spread belongs."""
+
 
 async def take_spreading(connection: asyncpg.Connection) -> bool:
     """Whether this member may make today's spreads; the right to it ends with the transaction."""
     return bool(await connection.fetchval("SELECT pg_try_advisory_xact_lock($1)", _ADVISORY_LOCK))
 
 
-async def newest_spreads(connection: asyncpg.Connection) -> dict[tuple[str, str], Spread]:
+async def newest_spreads(connection: asyncpg.Connection) -> dict[Maker, Spread]:
     """The newest spread of each forecaster and version."""
     rows = await connection.fetch(
         """
@@ -55,24 +58,47 @@ async def save_spread(connection: asyncpg.Connection, spread: Spread) -> None:
     )
 
 
-async def resolved_outcomes(connection: asyncpg.Connection, until: datetime, *, full: float) -> dict[tuple[str, str], Resolved]:
-    """By forecaster and version, its settled outcomes with a target in the 60 days before `until`. At and above `full` a level counts as full."""
+async def makers_without_spread(connection: asyncpg.Connection, until: datetime, *, since: datetime) -> list[Maker]:
+    """Whose settled outcomes, with a target in the 60 days before `until`, no spread has been made of since then; in order of name and version."""
     rows = await connection.fetch(
         """
-        SELECT forecaster, forecaster_version, fraction, length_hours,
-               length_hours < horizon_hours AS collected, below, above, level_observed >= $3 AS at_full
-        FROM forecast_outcome
-        WHERE target_at >= $1 AND target_at < $2 AND below IS NOT NULL
+        SELECT forecaster, forecaster_version FROM (
+            SELECT DISTINCT forecaster, forecaster_version FROM forecast_outcome
+            WHERE target_at >= $1 AND target_at < $2 AND below IS NOT NULL
+        ) AS maker
+        WHERE NOT EXISTS (
+            SELECT FROM forecast_spread AS spread
+            WHERE spread.forecaster = maker.forecaster AND spread.forecaster_version = maker.forecaster_version AND spread.made_at >= $3
+        )
         ORDER BY forecaster, forecaster_version
         """,
         until - timedelta(days=WINDOW_DAYS),
         until,
+        since,
+    )
+    return [(row["forecaster"], row["forecaster_version"]) for row in rows]
+
+
+async def resolved_outcomes(connection: asyncpg.Connection, maker: Maker, until: datetime, *, full: float) -> Resolved:
+    """The settled outcomes of a forecaster and version with a target in the 60 days before `until`. At and above `full` a level counts as full.
+
+    A large city has hundreds of thousands: a thread makes the arrays, so that the event loop stays free.
+    """
+    rows = await connection.fetch(
+        """
+        SELECT fraction, length_hours, length_hours < horizon_hours AS collected, below, above, level_observed >= $5 AS at_full
+        FROM forecast_outcome
+        WHERE forecaster = $1 AND forecaster_version = $2 AND target_at >= $3 AND target_at < $4 AND below IS NOT NULL
+        """,
+        *maker,
+        until - timedelta(days=WINDOW_DAYS),
+        until,
         full,
     )
-    found: dict[tuple[str, str], Resolved] = {}
-    for maker, group in groupby(rows, key=itemgetter("forecaster", "forecaster_version")):
-        mine = list(group)
-        length, below, above = (np.array([row[name] for row in mine], dtype=float) for name in ("length_hours", "below", "above"))
-        collected, full_ = (np.array([row[name] for row in mine], dtype=np.bool_) for name in ("collected", "at_full"))
-        found[maker] = Resolved(tuple(row["fraction"] for row in mine), length, collected, below, above, full_.astype(np.float64))
-    return found
+    return await asyncio.to_thread(_resolved, rows)
+
+
+def _resolved(rows: Sequence[asyncpg.Record]) -> Resolved:
+    length, below, above = (np.array([row[name] for row in rows], dtype=float) for name in ("length_hours", "below", "above"))
+    collected, full = (np.array([row[name] for row in rows], dtype=np.bool_) for name in ("collected", "at_full"))
+    return Resolved(tuple(row["fraction"] for row in rows), length, collected, below, above, full.astype(np.float64))

@@ -1,10 +1,12 @@
 """Once a night: the spread of forecasts set right by how the kept ones of the same model turned out in the last 60 days.
 
-Found from what is stored whether tonight's is there, so that restarts lose nothing; one member at a time makes it, the others read it.
+Found from what is stored whose spread tonight still lacks, so that restarts lose nothing and no other outcomes are read; one member at a
+time makes it, the others read it.
 """
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 
 import asyncpg
@@ -12,7 +14,7 @@ import asyncpg
 from models.fill_forecast.recalibration import Spread, factors_of
 from models.fill_forecast.suspects import FULL
 from runtime import logs
-from storage.forecast_spread import newest_spreads, resolved_outcomes, save_spread, take_spreading
+from storage.forecast_spread import Maker, makers_without_spread, resolved_outcomes, save_spread, take_spreading
 
 
 async def spread_nightly(pool: asyncpg.Pool, *, now: datetime, night: datetime) -> list[Spread]:
@@ -21,12 +23,7 @@ async def spread_nightly(pool: asyncpg.Pool, *, now: datetime, night: datetime) 
     async with pool.acquire() as connection, connection.transaction():
         if not await take_spreading(connection):
             return []
-        there = {maker for maker, spread in (await newest_spreads(connection)).items() if spread.made_at >= night.timestamp()}
-        made = [
-            Spread(*maker, now.timestamp(), len(outcomes), factors_of(outcomes))
-            for maker, outcomes in (await resolved_outcomes(connection, now, full=FULL)).items()
-            if maker not in there
-        ]
+        made = [await _spread(connection, maker, now) for maker in await makers_without_spread(connection, now, since=night)]
         for spread in made:
             await save_spread(connection, spread)
     for spread in made:
@@ -38,3 +35,9 @@ async def spread_nightly(pool: asyncpg.Pool, *, now: datetime, night: datetime) 
             cells=len(spread.factors),
         )
     return made
+
+
+async def _spread(connection: asyncpg.Connection, maker: Maker, now: datetime) -> Spread:
+    outcomes = await resolved_outcomes(connection, maker, now, full=FULL)
+    # Seconds of work in a large city: metrics and rebalances go on meanwhile.
+    return Spread(*maker, now.timestamp(), len(outcomes), await asyncio.to_thread(factors_of, outcomes))

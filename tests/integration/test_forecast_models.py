@@ -161,7 +161,7 @@ async def test_forecasts_are_spread_once_a_night_by_how_kept_ones_turned_out(was
     await ForecastScorer(waste.pool, truth_wait_hours=6).score(CONTAINERS, later)
     async with waste.pool.acquire() as connection:
         version = await connection.fetchval("SELECT DISTINCT forecaster_version FROM forecast_outcome")
-        outcomes = (await resolved_outcomes(connection, later, full=FULL))["empirical_inflow", version]
+        outcomes = await resolved_outcomes(connection, ("empirical_inflow", version), later, full=FULL)
     assert 0 < outcomes.collected.sum() < len(outcomes), "of windows that begin with a collection, and such that do not"
     night = later - timedelta(hours=1)
     (spread,) = await spread_nightly(waste.pool, now=later, night=night)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,17 +15,23 @@ from prometheus_client import REGISTRY
 
 from models.domain.failures import UserError
 from models.fill_forecast.history import DAY, History
+from models.fill_forecast.recalibration import Factors, Resolved, factors_of
 from models.sensor_kinds.container_fill import CONTAINER_FILL
 from processors.forecast import refit as refit_module
+from processors.forecast import spreading
 from processors.forecast.ownership import Ownership
 from processors.forecast.service import ForecastService
+from processors.forecast.spreading import spread_nightly
 from runtime.clock import ManualClock
 from runtime.postgres import connected, open_pool
 from runtime.service import ServiceContext
 from runtime.settings import CitySettings, DatabaseSettings, ForecastSettings
+from storage.forecast_scores import save_outcomes
+from storage.forecast_spread import resolved_outcomes
 from storage.readings import append_readings
 from storage.registry import import_registry
 from storage.schema import migrate
+from tests.contract.test_storage_forecast_scores import _outcome
 from tests.integration.raw_topic import write_registry
 from tests.integration.test_forecast_models import _reading
 from tests.unit.fill_forecast.signals import START, sawtooth
@@ -108,7 +115,9 @@ def failed_refits() -> float:
     return REGISTRY.get_sample_value("stadspuls_forecast_refits_total", {"outcome": "failed"}) or 0.0
 
 
-async def test_a_refit_that_failed_is_tried_again_the_next_night_and_not_at_the_next_sweep(pool: asyncpg.Pool, fit: FailingFit) -> None:
+async def test_a_refit_that_failed_is_tried_again_the_next_night_and_not_at_the_next_sweep(
+    pool: asyncpg.Pool, fit: FailingFit
+) -> None:
     clock, failed = ManualClock(NIGHT), failed_refits()
     service = member(pool, clock, forecast_refit_days=28.0)
     for _ in range(4):
@@ -142,3 +151,46 @@ async def test_of_several_members_one_refits(pool: asyncpg.Pool, fit: FailingFit
     for service in (second, first, second):
         await sweep(service)
     assert fit.asked == [CONTAINERS]
+
+
+async def save_some_outcomes(pool: asyncpg.Pool, version: str, target_at: datetime) -> None:
+    made = [
+        _outcome(name, hours=hours).model_copy(
+            update={
+                "cutoff": target_at - timedelta(hours=hours), "target_at": target_at, "forecaster_version": version,
+                "length_hours": float(hours), "below": 0.5, "above": 0.2,
+            }
+        )
+        for name in CONTAINERS for hours in (6, 24)
+    ]  # fmt: skip
+    async with pool.acquire() as connection:
+        await save_outcomes(connection, made)
+
+
+async def test_a_spread_is_made_of_the_outcomes_that_tonights_lacks_and_apart_from_the_event_loop(
+    pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    threads: list[threading.Thread] = []
+
+    async def noted(connection: asyncpg.Connection, maker: tuple[str, str], *rest: Any, **options: Any) -> Resolved:
+        asked.append(maker[1])
+        return await resolved_outcomes(connection, maker, *rest, **options)
+
+    def learnt(outcomes: Resolved) -> Factors:
+        threads.append(threading.current_thread())
+        return factors_of(outcomes)
+
+    monkeypatch.setattr(spreading, "resolved_outcomes", noted)
+    monkeypatch.setattr(spreading, "factors_of", learnt)
+    await save_some_outcomes(pool, "7-abc", NIGHT - timedelta(days=1))
+    assert [item.version for item in await spread_nightly(pool, now=NIGHT, night=NIGHT)] == ["7-abc"]
+    assert await spread_nightly(pool, now=NIGHT + timedelta(minutes=10), night=NIGHT) == []
+    assert asked == ["7-abc"], "what tonight's was made of is not read again"
+    await save_some_outcomes(pool, "8-def", NIGHT - timedelta(hours=1))
+    (later,) = await spread_nightly(pool, now=NIGHT + timedelta(minutes=20), night=NIGHT)
+    assert (later.version, later.cases) == ("8-def", 2 * len(CONTAINERS)), "a model whose first outcomes have come since"
+    assert asked == ["7-abc", "8-def"]
+    tomorrow = NIGHT + timedelta(days=1)
+    assert [item.version for item in await spread_nightly(pool, now=tomorrow, night=tomorrow)] == ["7-abc", "8-def"]
+    assert threading.main_thread() not in threads
