@@ -39,6 +39,7 @@ _COLUMNS = (
 )
 _NAMES = ", ".join(_COLUMNS)
 _PARAMETERS = ", ".join(f"${number}" for number in range(1, len(_COLUMNS) + 1))
+_ADVISORY_LOCK = 7_382_645_014
 _CHANGES = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS if name != "container_id")
 
 
@@ -69,6 +70,21 @@ async def keep_forecasts(connection: asyncpg.Connection, forecasts: Sequence[Inf
         f"INSERT INTO forecast_kept ({_NAMES}, kept_for) VALUES ({_PARAMETERS}, ${len(_COLUMNS) + 1}) ON CONFLICT DO NOTHING",
         [[*_row(forecast), kept_for] for forecast in forecasts],
     )
+
+
+async def keep_nightly(connection: asyncpg.Connection, forecasts: Sequence[InflowForecast], *, night: datetime) -> None:
+    """Keeps those of containers of which no nightly one with a cutoff from `night` on is kept: once a night, whichever member comes first.
+
+    In the caller's transaction, as its last step: until that ends, other members wait here, and then find what was kept.
+    """
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", _ADVISORY_LOCK)
+    done = await connection.fetch(
+        "SELECT DISTINCT container_id FROM forecast_kept WHERE container_id = ANY ($1) AND cutoff >= $2 AND kept_for = 'nightly'",
+        [item.container_id for item in forecasts],
+        night,
+    )
+    there = {row["container_id"] for row in done}
+    await keep_forecasts(connection, [item for item in forecasts if item.container_id not in there])
 
 
 async def current_forecast(connection: asyncpg.Connection, container_id: str) -> InflowForecast | None:

@@ -154,7 +154,7 @@ class ForecastService:
         owned = [container for container in every if self._ownership.owns(container)]
         await spread_nightly(self._pool, now=now, night=night)
         await self._worker.fit(owned, now, self._known_at())
-        made = await self._forecast([container for container in owned if container in news or container in keep], keep)
+        made = await self._forecast([container for container in owned if container in news or container in keep], keep, night)
         scored = await self._score(owned, now)
         self._begin_refit(now, newest_model)
         self._log.info(
@@ -216,13 +216,16 @@ class ForecastService:
         """Until when readings may have come in: by the wall clock, which stamps them, even where a simulated city's time lags."""
         return self._context.wall.now()
 
-    async def _forecast(self, container_ids: list[str], keep: Collection[str] = ()) -> int:
-        now = self._context.clock.now()
+    async def _forecast(self, container_ids: Sequence[str], keep: Collection[str] = (), night: datetime | None = None) -> int:
+        """Of each handful only what is still this member's when its turn comes: a rebalance gave the others to another one, which sweeps."""
+        now, made = self._context.clock.now(), 0
         if not self._worker.is_fitted:
             await self._worker.fit(container_ids, now, self._known_at())
-        made = await self._worker.forecast(container_ids, now, self._known_at(), keep=keep)
-        self._hints.forecast(container_ids, now)
-        return len(made)
+        for start in range(0, len(container_ids), CHUNK):
+            mine = [container for container in container_ids[start : start + CHUNK] if self._ownership.owns(container)]
+            made += len(await self._worker.forecast(mine, now, self._known_at(), keep=keep, night=night))
+            self._hints.forecast(mine, now)
+        return made
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka is untyped

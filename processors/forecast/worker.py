@@ -21,7 +21,7 @@ from processors.forecast.computing import Computed, compute
 from processors.forecast.serving import ServingModel
 from runtime import metrics
 from storage.fill_histories import fill_histories
-from storage.forecasts import keep_forecasts, replace_current_forecasts, replace_emptyings
+from storage.forecasts import keep_nightly, replace_current_forecasts, replace_emptyings
 
 CHUNK = 200
 """Containers read, computed and written together: bounds memory (200 × 60 days of hours are 7 MB) and transaction length."""
@@ -71,16 +71,22 @@ class ForecastWorker:
         )
 
     async def forecast(
-        self, container_ids: Sequence[str], cutoff: datetime, known_at: datetime, *, keep: Collection[str] = ()
+        self,
+        container_ids: Sequence[str],
+        cutoff: datetime,
+        known_at: datetime,
+        *,
+        keep: Collection[str] = (),
+        night: datetime | None = None,
     ) -> list[InflowForecast]:
-        """Makes forecasts of what is observed by `cutoff` and stored by `known_at`, and stores them as the current ones, those of `keep` as
-        the night's kept ones too; containers without any reading get none."""
+        """Makes forecasts of what is observed by `cutoff` and stored by `known_at`, and stores them as the current ones; containers without any
+        reading get none. Those of `keep` are kept too, unless one since `night` (by default: the cutoff) is."""
         made: list[InflowForecast] = []
         for chunk in _chunks(container_ids):
             started = time.perf_counter()
             computed = await self._computed(chunk, cutoff, known_at)
             seconds = (time.perf_counter() - started) / max(1, len(computed))
-            await self._write(computed, cutoff, keep)
+            await self._write(computed, cutoff, keep, night or cutoff)
             for item in computed:
                 metrics.FORECASTS_MADE.labels(item.forecast.data_grade).inc()
                 metrics.FORECASTS_BY_MODEL.labels(item.forecast.model_grade).inc()
@@ -103,12 +109,13 @@ class ForecastWorker:
         async with self._pool.acquire() as connection:
             return await fill_histories(connection, container_ids, now - self._history, now, holiday_region=self._holiday_region)
 
-    async def _write(self, computed: Sequence[Computed], now: datetime, keep: Collection[str]) -> None:
+    async def _write(self, computed: Sequence[Computed], now: datetime, keep: Collection[str], night: datetime) -> None:
         async with self._pool.acquire() as connection, connection.transaction():
             await replace_current_forecasts(connection, [item.forecast for item in computed])
-            await keep_forecasts(connection, [item.forecast for item in computed if item.forecast.container_id in keep])
             for item in computed:
                 await replace_emptyings(connection, item.forecast.container_id, now - self._history, item.emptyings)
+            if kept := [item.forecast for item in computed if item.forecast.container_id in keep]:
+                await keep_nightly(connection, kept, night=night)
 
 
 def _chunks(container_ids: Sequence[str]) -> Iterator[Sequence[str]]:

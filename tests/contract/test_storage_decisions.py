@@ -31,6 +31,7 @@ from storage.forecasts import (
     emptyings,
     keep_forecast,
     keep_forecasts,
+    keep_nightly,
     kept_forecasts,
     kept_forecasts_of,
     replace_current_forecast,
@@ -136,6 +137,17 @@ async def test_kept_forecasts_stay_and_are_kept_once(storage: asyncpg.Connection
     await keep_forecast(storage, _forecast(), kept_for="plan")
     assert await kept_forecasts(storage, since=NOW, until=NOW + timedelta(hours=24)) == [_forecast()]
     assert await storage.fetchval("SELECT count(*) FROM forecast_kept") == 3
+
+
+async def test_a_nightly_forecast_is_kept_once_a_night_whoever_comes_first(storage: asyncpg.Connection) -> None:
+    night = NOW - timedelta(hours=1)
+    await keep_forecast(storage, _forecast(hours=-24))
+    await keep_forecast(storage, _forecast(), kept_for="plan")
+    for hours in (1, 2, 0):
+        async with storage.transaction():
+            await keep_nightly(storage, [_forecast(hours=hours), _forecast("c-2", hours=hours)], night=night)
+    kept = await kept_forecasts(storage, since=night, until=NOW + timedelta(days=1))
+    assert kept == [_forecast(hours=1), _forecast("c-2", hours=1)], "the night before and plans keep theirs"
 
 
 async def test_emptyings_are_replaced_from_a_moment_on(storage: asyncpg.Connection) -> None:

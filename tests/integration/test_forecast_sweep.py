@@ -18,6 +18,7 @@ from models.fill_forecast.history import DAY, History
 from models.fill_forecast.recalibration import Factors, Resolved, factors_of
 from models.sensor_kinds.container_fill import CONTAINER_FILL
 from processors.forecast import refit as refit_module
+from processors.forecast import service as service_module
 from processors.forecast import spreading
 from processors.forecast.ownership import Ownership
 from processors.forecast.service import ForecastService
@@ -28,9 +29,12 @@ from runtime.service import ServiceContext
 from runtime.settings import CitySettings, DatabaseSettings, ForecastSettings
 from storage.forecast_scores import save_outcomes
 from storage.forecast_spread import resolved_outcomes
+from storage.forecasts import keep_nightly, kept_forecasts
 from storage.readings import append_readings
 from storage.registry import import_registry
 from storage.schema import migrate
+from tests.contract.test_storage_decisions import NOW as FORECAST_NOW
+from tests.contract.test_storage_decisions import _forecast
 from tests.contract.test_storage_forecast_scores import _outcome
 from tests.integration.raw_topic import write_registry
 from tests.integration.test_forecast_models import _reading
@@ -194,3 +198,69 @@ async def test_a_spread_is_made_of_the_outcomes_that_tonights_lacks_and_apart_fr
     tomorrow = NIGHT + timedelta(days=1)
     assert [item.version for item in await spread_nightly(pool, now=tomorrow, night=tomorrow)] == ["7-abc", "8-def"]
     assert threading.main_thread() not in threads
+
+
+async def kept_per_container(pool: asyncpg.Pool) -> dict[str, int]:
+    async with pool.acquire() as connection:
+        rows = await connection.fetch("SELECT container_id, count(*) FROM forecast_kept WHERE kept_for = 'nightly' GROUP BY 1")
+    return {row["container_id"]: row["count"] for row in rows}
+
+
+class Paused:
+    """A member's computing, which says when it begins and waits until it may go on."""
+
+    def __init__(self, service: ForecastService) -> None:
+        self.begun, self.go_on = asyncio.Event(), asyncio.Event()
+        self._computed = service._worker._computed
+        service._worker._computed = self  # type: ignore[method-assign,assignment]  # stands for it
+
+    async def __call__(self, *arguments: Any) -> Any:
+        self.begun.set()
+        computed = await self._computed(*arguments)
+        await self.go_on.wait()
+        return computed
+
+
+async def test_a_rebalance_amid_a_sweep_keeps_no_forecast_twice(pool: asyncpg.Pool) -> None:
+    clock = ManualClock(NIGHT)
+    first, second = member(pool, clock), member(pool, clock, ())
+    paused = Paused(first)
+    sweeping = asyncio.create_task(first.sweep())
+    await paused.begun.wait()
+    first.assign(())
+    second.assign((0,))
+    clock.advance(30)
+    assert await second.sweep() == len(CONTAINERS)
+    paused.go_on.set()
+    await sweeping
+    assert await kept_per_container(pool) == dict.fromkeys(CONTAINERS, 1)
+
+
+async def test_a_sweep_leaves_to_another_member_what_a_rebalance_took(pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_module, "CHUNK", 2)
+    service = member(pool, ManualClock(NIGHT))
+    paused = Paused(service)
+    sweeping = asyncio.create_task(service.sweep())
+    await paused.begun.wait()
+    service.assign(())
+    paused.go_on.set()
+    assert await sweeping == 2, "the handful that had begun"
+    service.assign((0,))
+    assert await service.sweep() == len(CONTAINERS) - 2
+    assert await kept_per_container(pool) == dict.fromkeys(CONTAINERS, 1)
+
+
+async def test_a_member_that_keeps_at_the_same_time_waits_and_finds_what_was_kept(pool: asyncpg.Pool) -> None:
+    async def keep(cutoff_hours: int) -> None:
+        async with pool.acquire() as connection, connection.transaction():
+            await keep_nightly(connection, [_forecast(hours=cutoff_hours)], night=FORECAST_NOW)
+
+    async with pool.acquire() as connection:
+        async with connection.transaction():
+            await keep_nightly(connection, [_forecast(hours=1)], night=FORECAST_NOW)
+            other = asyncio.create_task(keep(2))
+            done, _ = await asyncio.wait({other}, timeout=0.3)
+            assert not done
+        await other
+        kept = await kept_forecasts(connection, since=FORECAST_NOW, until=FORECAST_NOW + timedelta(days=1))
+    assert kept == [_forecast(hours=1)]
