@@ -56,7 +56,10 @@ _READ = "SELECT DISTINCT thing_id FROM container_fill_latest JOIN thing USING (t
 
 _WITH_NEWS = """
 SELECT newest.thing_id
-FROM (SELECT thing_id, max(observed_at) AS observed_at FROM container_fill_latest GROUP BY thing_id) AS newest
+FROM (
+    SELECT thing_id, max(observed_at) FILTER (WHERE $3::timestamptz IS NULL OR observed_at <= $3) AS observed_at
+    FROM container_fill_latest GROUP BY thing_id
+) AS newest
 JOIN thing USING (thing_id)
 LEFT JOIN forecast_current AS forecast ON forecast.container_id = newest.thing_id
 WHERE forecast.container_id IS NULL OR forecast.cutoff < $1 OR newest.observed_at > forecast.level_observed_at
@@ -129,7 +132,13 @@ async def containers_read(connection: asyncpg.Connection) -> list[str]:
     return [row["thing_id"] for row in await connection.fetch(_READ)]
 
 
-async def containers_with_news(connection: asyncpg.Connection, *, forecast_before: datetime) -> list[str]:
+async def containers_with_news(
+    connection: asyncpg.Connection, *, forecast_before: datetime, now: datetime | None = None
+) -> list[str]:
     """Containers with readings whose current forecast is missing, rests on an older reading than the newest, does not know of an emptying that a crew
-    has reported since, or has a cutoff before `forecast_before`."""
-    return [record["thing_id"] for record in await connection.fetch(_WITH_NEWS, forecast_before, CrewWord.DONE.value)]
+    has reported since, or has a cutoff before `forecast_before`.
+
+    A reading dated after `now` is no news yet: ingestion lets clocks be minutes ahead, and a forecast does not look beyond its cutoff. Nor is one
+    that came late and is older than the newest: what has been stored since is not asked, as no index tells it."""
+    records = await connection.fetch(_WITH_NEWS, forecast_before, CrewWord.DONE.value, now)
+    return [record["thing_id"] for record in records]

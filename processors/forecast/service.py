@@ -148,7 +148,7 @@ class ForecastService:
         night = nightly_since(now, self._zone, self._settings.forecast_nightly_hour)
         async with self._pool.acquire() as connection:
             every = await containers_read(connection)
-            news = set(await containers_with_news(connection, forecast_before=oldest))
+            news = set(await containers_with_news(connection, forecast_before=oldest, now=now))
             keep = set(await containers_not_kept(connection, since=night))
             newest_model = await newest_fit(connection)
         owned = [container for container in every if self._ownership.owns(container)]

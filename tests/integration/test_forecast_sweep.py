@@ -29,7 +29,7 @@ from runtime.service import ServiceContext
 from runtime.settings import CitySettings, DatabaseSettings, ForecastSettings
 from storage.forecast_scores import save_outcomes
 from storage.forecast_spread import resolved_outcomes
-from storage.forecasts import keep_nightly, kept_forecasts
+from storage.forecasts import current_forecasts, keep_nightly, kept_forecasts
 from storage.readings import append_readings
 from storage.registry import import_registry
 from storage.schema import migrate
@@ -264,3 +264,32 @@ async def test_a_member_that_keeps_at_the_same_time_waits_and_finds_what_was_kep
         await other
         kept = await kept_forecasts(connection, since=FORECAST_NOW, until=FORECAST_NOW + timedelta(days=1))
     assert kept == [_forecast(hours=1)]
+
+
+async def cutoffs(pool: asyncpg.Pool) -> dict[str, datetime]:
+    async with pool.acquire() as connection:
+        return {item.container_id: item.cutoff for item in await current_forecasts(connection)}
+
+
+async def test_a_reading_dated_ahead_of_its_time_is_news_when_its_time_has_come_and_once(pool: asyncpg.Pool) -> None:
+    clock = ManualClock(NIGHT)
+    service = member(pool, clock)
+    await service.sweep()
+    await read(pool, ["c-s2"], NIGHT + timedelta(minutes=25))
+    made = []
+    for _ in range(4):
+        clock.advance(TEN_MINUTES)
+        made.append(await service.sweep())
+    assert made == [0, 0, 1, 0]
+
+
+async def test_a_late_reading_that_no_hint_told_counts_when_the_forecast_is_renewed(pool: asyncpg.Pool) -> None:
+    clock = ManualClock(NIGHT)
+    service = member(pool, clock)
+    await service.sweep()
+    await read(pool, ["c-s1"], NIGHT - timedelta(hours=1))
+    clock.advance(TEN_MINUTES)
+    assert await service.sweep() == 0
+    clock.advance(6 * 3600)
+    assert await service.sweep() == len(CONTAINERS)
+    assert (await cutoffs(pool))["c-s1"] == clock.now()
