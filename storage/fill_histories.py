@@ -52,7 +52,11 @@ WHERE later.thing_id = ANY ($1::text[]) AND later.valid_from >= $2 AND later.val
 GROUP BY later.thing_id
 """
 
-_READ = "SELECT DISTINCT thing_id FROM container_fill_latest JOIN thing USING (thing_id) ORDER BY thing_id"
+_READ = """
+SELECT DISTINCT thing_id FROM container_fill_latest JOIN thing USING (thing_id)
+WHERE $1::timestamptz IS NULL OR decommissioned_at IS NULL OR decommissioned_at > $1
+ORDER BY thing_id
+"""
 
 _WITH_NEWS = """
 SELECT newest.thing_id
@@ -127,9 +131,9 @@ def _beside(values: Sequence[float | None] | None, times: FloatArray, known: Flo
     return Series(times[there], found[there], known[there]) if bool(there.any()) else None
 
 
-async def containers_read(connection: asyncpg.Connection) -> list[str]:
-    """Containers that have ever been read, by id."""
-    return [row["thing_id"] for row in await connection.fetch(_READ)]
+async def containers_read(connection: asyncpg.Connection, *, in_service_at: datetime | None = None) -> list[str]:
+    """Containers that have ever been read, by id: all of them, or those that are not decommissioned at a moment."""
+    return [row["thing_id"] for row in await connection.fetch(_READ, in_service_at)]
 
 
 async def containers_with_news(

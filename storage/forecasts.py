@@ -127,7 +127,8 @@ async def kept_forecasts_of(
 
 
 async def containers_not_kept(connection: asyncpg.Connection, *, since: datetime, kept_for: str = "nightly") -> list[str]:
-    """Containers that have ever been read and of which no forecast with a later cutoff is kept: what a nightly run still has to do."""
+    """Containers that have ever been read and of which no forecast with a later cutoff is kept: what a nightly run
+    still has to do, where they are in service."""
     rows = await connection.fetch(
         """
         SELECT DISTINCT latest.thing_id FROM container_fill_latest AS latest JOIN thing USING (thing_id)

@@ -141,21 +141,24 @@ class ForecastService:
                 await asyncio.wait_for(self._context.stop.wait(), 0.5)
 
     async def sweep(self) -> int:
-        """Forecasts every owned container that has newer readings than its forecast, or an old forecast, or none kept tonight; scores what
-        has ended; says how many forecasts were made."""
+        """Forecasts every owned container in service that has newer readings than its forecast, or an old forecast, or none kept tonight;
+        scores what has ended; says how many forecasts were made."""
         now, began = self._context.clock.now(), self._context.wall.now()
         oldest = now - timedelta(seconds=self._settings.forecast_refresh_seconds)
         night = nightly_since(now, self._zone, self._settings.forecast_nightly_hour)
         async with self._pool.acquire() as connection:
             every = await containers_read(connection)
+            in_service = await containers_read(connection, in_service_at=now)
             news = set(await containers_with_news(connection, forecast_before=oldest, now=now))
             keep = set(await containers_not_kept(connection, since=night))
             newest_model = await newest_fit(connection)
-        owned = [container for container in every if self._ownership.owns(container)]
+        owned = [container for container in in_service if self._ownership.owns(container)]
+        # What was kept of one that is out of service by now may have come true before.
+        to_score = [container for container in every if self._ownership.owns(container)]
         await spread_nightly(self._pool, now=now, night=night)
         await self._worker.fit(owned, now, self._known_at())
         made = await self._forecast([container for container in owned if container in news or container in keep], keep, night)
-        scored = await self._score(owned, now)
+        scored = await self._score(to_score, now)
         self._begin_refit(now, newest_model)
         self._log.info(
             "swept",

@@ -293,3 +293,25 @@ async def test_a_late_reading_that_no_hint_told_counts_when_the_forecast_is_rene
     clock.advance(6 * 3600)
     assert await service.sweep() == len(CONTAINERS)
     assert (await cutoffs(pool))["c-s1"] == clock.now()
+
+
+async def test_a_container_out_of_service_is_forecast_and_kept_no_more_and_what_was_kept_of_it_is_scored(
+    pool: asyncpg.Pool,
+) -> None:
+    clock = ManualClock(NIGHT)
+    service = member(pool, clock)
+    await service.sweep()
+    for hours in range(1, 12):
+        await read(pool, CONTAINERS, NIGHT + timedelta(hours=hours))
+    gone = NIGHT + timedelta(hours=12)
+    async with pool.acquire() as connection:
+        await connection.execute("UPDATE thing SET decommissioned_at = $1 WHERE thing_id = 'c-s0'", gone)
+    clock.advance(DAY / 2 - 60)
+    assert await service.sweep() == len(CONTAINERS), "until the end it is"
+    clock.advance(DAY / 2 + 60)
+    assert await service.sweep() == len(CONTAINERS) - 1
+    assert await kept_per_container(pool) == dict.fromkeys(CONTAINERS, 2) | {"c-s0": 1}
+    assert (await cutoffs(pool))["c-s0"] < gone
+    async with pool.acquire() as connection:
+        scored = await connection.fetch("SELECT DISTINCT container_id FROM forecast_outcome ORDER BY 1")
+    assert [row["container_id"] for row in scored] == CONTAINERS
