@@ -17,6 +17,8 @@ from models.fill_forecast.scores import TIE_DIGITS
 
 WINDOW_DAYS = 60.0
 _LEAST_CASES = 60
+_HALF_TRUSTED_CASES = 100
+"""Forecasts of one container, day after day, miss alike: of so few, half of what they ask for is chance."""
 _SMALLER_SHARES = np.concatenate([[0.0], np.arange(-0.4, 0.0, 0.1), np.arange(0.1, 0.85, 0.1)])
 """By how much the outer bounds' own shares are made smaller (a wider interval), nothing first."""
 _DEAREST = 1.02
@@ -24,7 +26,7 @@ _DEAREST = 1.02
 
 
 def offsets(truth: FloatArray, forecast: FloatArray, quantiles: tuple[float, ...]) -> FloatArray:
-    """What to add to each quantile; nothing where fewer than 60 forecasts have ended. The median stays."""
+    """What to add to each quantile, drawn towards nothing where few forecasts have ended; nothing with fewer than 60. The median stays."""
     moved = np.zeros(len(quantiles))
     if len(truth) < _LEAST_CASES:
         return moved
@@ -32,7 +34,7 @@ def offsets(truth: FloatArray, forecast: FloatArray, quantiles: tuple[float, ...
         if quantiles[column] != 0.5:
             moved[column] = np.quantile(truth - forecast[:, column], quantiles[column], method="hazen")
     moved[0], moved[-1] = _outer_offsets(truth, forecast[:, 0], forecast[:, -1], quantiles[0], quantiles[-1])
-    return moved
+    return moved * len(truth) / (len(truth) + _HALF_TRUSTED_CASES)
 
 
 def _outer_offsets(truth: FloatArray, low: FloatArray, high: FloatArray, share: float, upper: float) -> tuple[float, float]:

@@ -139,8 +139,8 @@ def test_one_container_after_a_new_reading() -> None:
 
 def test_a_full_refit() -> None:
     many = repeated(REFIT_ROWS)
-    tenth = seconds_of(lambda: fit_level_model(many, QUANTILES, seed=0, around_usual=True))
+    drawn = seconds_of(lambda: fit_level_model(many, QUANTILES, seed=0, around_usual=True))
     seconds = seconds_of(lambda: fit_level_model(many, QUANTILES, seed=0, around_usual=True, most_rows=REFIT_ROWS))
-    tell(f"refit, {REFIT_ROWS:,} rows x {len(QUANTILES)} quantiles", seconds, tenth, 600)
-    print(f"{'of which a backtest draws ' + format(LARGEST_FIT, ','):52} {tenth:9.3f} s CPU")
+    tell(f"refit, {REFIT_ROWS:,} rows x {len(QUANTILES)} quantiles", seconds, drawn, 600)
+    print(f"{'of which a backtest draws ' + format(LARGEST_FIT, ','):52} {drawn:9.3f} s CPU")
     assert seconds <= 600
