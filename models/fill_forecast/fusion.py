@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.fill_forecast.deposit_volume import (
+    USUAL_CAPACITY_L,
     DepositVolume,
     VolumePrior,
     deposits_between,
@@ -31,6 +32,8 @@ _GRID = 3 * HOUR
 _LEAST_JITTER = 0.004
 _LEFT_BEHIND = 0.02
 _WEIGHED_APART = 12 * HOUR
+_NOTHING_KG_PER_LITRE = 0.001
+"""Of the capacity: of less, even the lightest waste (plastic, 25 g a litre) fills no more than a twenty-fifth, and a crane is off by as much."""
 _STUCK_RISE = 0.1
 
 UNKNOWN_LEVEL = "no emptying of it is known, so its level is a guess"
@@ -81,11 +84,15 @@ def volume_of(history: History) -> DepositVolume | None:
 
 
 def _with_weighings(history: History) -> History:
-    """A container that a crane has weighed was emptied then. Weights that come more often than twice a day are of a scale, and tell nothing here."""
+    """A container that a crane has weighed was emptied then, unless there was nothing on it. Weights that come more often than twice a day are of a
+    scale, and tell nothing here."""
     weights = history.weights
-    if weights is None or not len(weights.times) or usual_interval(weights.times) < _WEIGHED_APART:
+    if weights is None:
+        return history
+    weights = weights.of(weights.values > _NOTHING_KG_PER_LITRE * (history.capacity_l or USUAL_CAPACITY_L))
+    if not len(weights.times) or usual_interval(weights.times) < _WEIGHED_APART:
         return replace(history, weights=None)
-    return replace(history, collections=np.union1d(history.collections, weights.times))
+    return replace(history, weights=weights, collections=np.union1d(history.collections, weights.times))
 
 
 class _Work:

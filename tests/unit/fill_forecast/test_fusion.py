@@ -18,7 +18,7 @@ from models.fill_forecast.history import DAY, HOUR, History, Series
 from models.fill_forecast.inflow import inflow_curve
 from models.fill_forecast.overlay import level_quantiles
 from models.fill_forecast.served_inflow import fallback
-from tests.unit.fill_forecast.counted import CAPACITY_L, CUTOFF, Counted, counted, silent_from, without_levels
+from tests.unit.fill_forecast.counted import CAPACITY_L, CUTOFF, Counted, Told, counted, silent_from, without_levels
 from tests.unit.fill_forecast.signals import sawtooth
 
 
@@ -102,6 +102,18 @@ def test_a_crane_that_weighs_a_container_has_emptied_it() -> None:
     made = filling()
     weighed = replace(made.history("deposits", weighed=True), collections=np.empty(0))
     assert seen_level(weighed) == pytest.approx(seen_level(made.history("deposits")), abs=0.05)
+
+
+@pytest.mark.parametrize("kg", [0.0, 1.5])
+@pytest.mark.parametrize("told", ["both", "deposits"])
+def test_a_weighing_of_nothing_is_no_emptying(told: Told, kg: float) -> None:
+    """A crane that weighs itself every morning, whatever it lifts."""
+    history = filling().history(told, weighed=True)
+    assert history.weights is not None
+    empty = np.arange(CUTOFF - 20 * DAY - HOUR, CUTOFF, DAY)
+    times = np.union1d(history.weights.times, empty)
+    weights = np.where(np.isin(times, empty), kg, np.interp(times, history.weights.times, history.weights.values))
+    assert seen_level(replace(history, weights=Series(times, weights))) == seen_level(history)
 
 
 def test_a_silent_level_sensor_is_stood_in_for_by_deposits() -> None:
