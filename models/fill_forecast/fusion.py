@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.fill_forecast.deposit_volume import (
+    USUAL_CAPACITY_L,
     DepositVolume,
     VolumePrior,
     deposits_between,
@@ -19,7 +20,7 @@ from models.fill_forecast.deposit_volume import (
     level_rises,
     weight_rates,
 )
-from models.fill_forecast.emptyings import Emptyings, detect_emptyings
+from models.fill_forecast.emptyings import Emptyings, detect_emptyings, reported_unread
 from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, History, IntArray, Series, usual_interval
 from models.fill_forecast.level_filter import LevelFilter, Steps
 from models.fill_forecast.suspects import FULL, jitter, suspect_readings
@@ -31,7 +32,10 @@ _GRID = 3 * HOUR
 _LEAST_JITTER = 0.004
 _LEFT_BEHIND = 0.02
 _WEIGHED_APART = 12 * HOUR
+_NOTHING_KG_PER_LITRE = 0.001
+"""Of the capacity: of less, even the lightest waste (plastic, 25 g a litre) fills no more than a twenty-fifth, and a crane is off by as much."""
 _STUCK_RISE = 0.1
+_LATE_INTERVALS = 3.0
 
 UNKNOWN_LEVEL = "no emptying of it is known, so its level is a guess"
 SWAPPED = "the sensor was swapped since the last emptying"
@@ -81,11 +85,15 @@ def volume_of(history: History) -> DepositVolume | None:
 
 
 def _with_weighings(history: History) -> History:
-    """A container that a crane has weighed was emptied then. Weights that come more often than twice a day are of a scale, and tell nothing here."""
+    """A container that a crane has weighed was emptied then, unless there was nothing on it. Weights that come more often than twice a day are of a
+    scale, and tell nothing here."""
     weights = history.weights
-    if weights is None or not len(weights.times) or usual_interval(weights.times) < _WEIGHED_APART:
+    if weights is None:
+        return history
+    weights = weights.of(weights.values > _NOTHING_KG_PER_LITRE * (history.capacity_l or USUAL_CAPACITY_L))
+    if not len(weights.times) or usual_interval(weights.times) < _WEIGHED_APART:
         return replace(history, weights=None)
-    return replace(history, collections=np.union1d(history.collections, weights.times))
+    return replace(history, weights=weights, collections=np.union1d(history.collections, weights.times))
 
 
 class _Work:
@@ -102,6 +110,7 @@ class _Work:
         if bool(stuck.any()):
             self._trusted &= ~stuck
             self._volume = self._learnt()
+        self._unread = self._unread_reports()
         self._times = self._moments()
         self._total = deposits_between(deposits, self._times)
         self._counted = self._counted_up_to(self._times)
@@ -144,9 +153,17 @@ class _Work:
             found[begin + 1 : end + 1] = True
         return found
 
+    def _unread_reports(self) -> FloatArray:
+        """When trucks reported emptyings that no trusted reading has shown: those after the last one, but for a late report of what it shows."""
+        reported, read = self._history.collections, self._history.times[self._trusted]
+        later = reported[reported > read[-1]] if len(read) else reported
+        if len(read) and len(later) and reported_unread(read, self._emptyings, reported[reported <= later[0]]) is None:
+            return later[1:]
+        return later
+
     def _moments(self) -> FloatArray:
         """All readings, and between and after them, where there are none for long, moments of the counter; each side of a collection that
-        no reading is near."""
+        no reading is near. From an emptying on that trucks alone have told of, however short ago, all of these."""
         read, counted = self._history.times, self._deposits.times
         grid = np.append(np.arange(counted[0], counted[-1], _GRID), counted[-1])
         for begin, end in self._silent:
@@ -154,8 +171,9 @@ class _Work:
         collected = self._history.collections
         if len(read):
             far = max(HOUR, 0.75 * usual_interval(read))
-            grid = grid[_distance(grid, read) > far]
-            collected = collected[_distance(collected, read) > far]
+            since = min(self._unread.tolist(), default=np.inf)
+            grid = grid[(_distance(grid, read) > far) | (grid >= since)]
+            collected = collected[(_distance(collected, read) > far) | (collected >= since)]
         moments = np.union1d(read, np.union1d(grid, np.union1d(collected - 60.0, collected)))
         first = min(counted[0], read[0]) if len(read) else counted[0]
         found: FloatArray = moments[moments >= first]
@@ -171,8 +189,7 @@ class _Work:
             else np.empty(0, dtype=np.int64)
         )
         reported = self._history.collections
-        later = reported[reported > trusted[-1]] if len(trusted) else reported
-        slots = np.searchsorted(times, later, side="left") - 1
+        slots = np.searchsorted(times, self._unread, side="left") - 1
         # A report between two readings that are far apart is nearer to when it was than the reading after it.
         for number, (last, first) in enumerate(zip(self._emptyings.last_before, self._emptyings.first_after, strict=True)):
             inside = reported[(reported > trusted[last]) & (reported <= trusted[first])]
@@ -241,12 +258,17 @@ class _Work:
                 (LEVEL_SILENT, silent),
                 (
                     COUNTER_SILENT,
-                    not self._counted[-1] > 0 or bool(self._silent and self._silent[-1][1] >= self._deposits.times[-1]),
+                    self._is_late() or bool(self._silent and self._silent[-1][1] >= self._deposits.times[-1]),
                 ),
                 (BLOCKED, self._is_blocked(levels)),
             )
             if holds
         )
+
+    def _is_late(self) -> bool:
+        """The counter was due to report since the last moment that is known; a report of a truck or a reading may be a little newer."""
+        counted = self._deposits.times
+        return bool(self._times[-1] - counted[-1] > max(HOUR, _LATE_INTERVALS * usual_interval(counted)))
 
     def _is_blocked(self, levels: FloatArray) -> bool:
         """The counter reports, and has counted nothing for so long that it cannot be chance."""

@@ -18,7 +18,7 @@ from models.fill_forecast.history import DAY, HOUR, History, Series
 from models.fill_forecast.inflow import inflow_curve
 from models.fill_forecast.overlay import level_quantiles
 from models.fill_forecast.served_inflow import fallback
-from tests.unit.fill_forecast.counted import CAPACITY_L, CUTOFF, Counted, counted, silent_from, without_levels
+from tests.unit.fill_forecast.counted import CAPACITY_L, CUTOFF, Counted, Told, counted, silent_from, without_levels
 from tests.unit.fill_forecast.signals import sawtooth
 
 
@@ -102,6 +102,55 @@ def test_a_crane_that_weighs_a_container_has_emptied_it() -> None:
     made = filling()
     weighed = replace(made.history("deposits", weighed=True), collections=np.empty(0))
     assert seen_level(weighed) == pytest.approx(seen_level(made.history("deposits")), abs=0.05)
+
+
+@pytest.mark.parametrize("every", [1, 3, 12, 24])
+@pytest.mark.parametrize("minutes", [10, 50, 170, 700])
+def test_a_truck_that_reports_an_emptying_since_the_last_reading_has_emptied_it(every: int, minutes: int) -> None:
+    history = filling().history("both", every=every).seen(CUTOFF - DAY / 2, CUTOFF)
+    assert history.deposits is not None
+    last = float(history.times[-1])
+    reported = replace(history, collections=np.append(history.collections, last + 60 * minutes))
+    assert fused(history).levels[-1] > 0.3
+    found = fused(reported)
+    assert found.levels[-1] < 0.1
+    assert found.fused is not None
+    assert found.fused.doubts == (() if last + 60 * minutes < history.deposits.times[-1] + 3 * HOUR else (fusion.COUNTER_SILENT,))
+
+
+def test_deposits_since_a_reported_emptying_are_in_the_level_before_it_is_read() -> None:
+    made = filling()
+    history = made.history("both", every=24).seen(CUTOFF - DAY / 2, CUTOFF)
+    at = float(history.times[-1]) + HOUR
+    found = fused(replace(history, collections=np.append(history.collections, at)))
+    assert found.fused is not None
+    since = float(np.sum(made.deposits[(made.times > at) & (made.times <= found.times[-1])]))
+    assert since >= 3
+    assert found.fused.by_deposits == since
+    assert found.levels[-1] == pytest.approx(found.fused.residual + since * found.fused.volume.share, abs=1e-6)
+
+
+def test_a_late_report_of_an_emptying_that_was_read_is_no_second_one() -> None:
+    made = filling()
+    shown = made.emptied[made.emptied < CUTOFF][-1] + 3 * HOUR
+    for every in (1, 3):
+        history = made.history("both", every=every)
+        history = replace(history, collections=history.collections[:0]).seen(shown, shown)
+        reported = replace(history, collections=history.times[-1:] + (every - 0.5 + (every == 1)) * HOUR)
+        assert history.levels[-1] < 0.1
+        assert len(inflow_curve(reported).emptyings) == len(inflow_curve(history).emptyings)
+
+
+@pytest.mark.parametrize("kg", [0.0, 1.5])
+@pytest.mark.parametrize("told", ["both", "deposits"])
+def test_a_weighing_of_nothing_is_no_emptying(told: Told, kg: float) -> None:
+    """A crane that weighs itself every morning, whatever it lifts."""
+    history = filling().history(told, weighed=True)
+    assert history.weights is not None
+    empty = np.arange(CUTOFF - 20 * DAY - HOUR, CUTOFF, DAY)
+    times = np.union1d(history.weights.times, empty)
+    weights = np.where(np.isin(times, empty), kg, np.interp(times, history.weights.times, history.weights.values))
+    assert seen_level(replace(history, weights=Series(times, weights))) == seen_level(history)
 
 
 def test_a_silent_level_sensor_is_stood_in_for_by_deposits() -> None:
