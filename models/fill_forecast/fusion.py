@@ -67,6 +67,8 @@ class Fusion:
     """Deposits since the last emptying, or since the beginning where none is known."""
     level_is_read: bool
     """Whether a level sensor had a say in the last weeks; otherwise deposits alone tell it."""
+    read_at: float
+    """When a reading was last followed; where the level is not read, the newest moment of the counter."""
 
 
 def fused(history: History) -> History:
@@ -232,6 +234,8 @@ class _Work:
         deposits = np.diff(self._total, prepend=self._total[0])
         run.through(Steps(self._times, deposits, self._counted > 0, reading, emptied, swapped))
         levels = np.clip(run.levels, 0.0, 1.0)
+        followed = self._times[~np.isnan(reading) & ~run.refused]
+        level_is_read = bool(len(followed)) and bool(followed[-1] > self._times[-1] - 28 * DAY)
         suspects = run.refused.copy()
         suspects[np.searchsorted(self._times, self._history.times[~self._trusted])] = True
         found = Fusion(
@@ -244,7 +248,8 @@ class _Work:
             level_sd=run.level_sd(),
             doubts=self._doubts(run, levels),
             by_deposits=float(self._total[-1] - (self._total[steps[-1]] if len(steps) else self._total[0])),
-            level_is_read=bool(np.any(~np.isnan(reading) & (self._times > self._times[-1] - 28 * DAY))),
+            level_is_read=level_is_read,
+            read_at=float(followed[-1] if level_is_read else self._times[-1]),
         )
         return replace(self._history, times=self._times, levels=levels, known=None, deposits=None, fused=found)
 
