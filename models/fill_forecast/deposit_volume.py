@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.fill_forecast.emptyings import Emptyings
-from models.fill_forecast.history import DAY, FloatArray, Series
+from models.fill_forecast.history import DAY, BoolArray, FloatArray, Series
 from models.fill_forecast.suspects import FULL, jitter
 
 LITRES, LITRES_SPREAD = 33.4, 9.0
@@ -60,6 +60,11 @@ class DepositVolume:
         single = deposits * (SINGLE_SPREAD * self.share) ** 2
         return float(single + deposits**2 * (self.sd**2 + self.filling_sd**2))
 
+    def relative_variance(self, deposits: FloatArray) -> FloatArray:
+        """Of what each of so many (more than none) fill, over the square of that."""
+        relative: FloatArray = SINGLE_SPREAD**2 / deposits + (self.sd**2 + self.filling_sd**2) / self.share**2
+        return relative
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rises:
@@ -70,6 +75,9 @@ class Rises:
     deposits: FloatArray
     ended: FloatArray
     jitter_variance: FloatArray
+
+    def of(self, chosen: BoolArray) -> Rises:
+        return Rises(*(getattr(self, name)[chosen] for name in Rises.__dataclass_fields__))
 
 
 def deposits_between(deposits: Series, times: FloatArray) -> FloatArray:
@@ -155,7 +163,7 @@ def _ordinary(rises: Rises, mean: float) -> Rises:
     rates = rises.rise / rises.deposits
     middle = float(np.median(rates)) if len(rates) >= 3 else mean
     kept = (rates > 0) & (rates > middle / _OUTLIER) & (rates < middle * _OUTLIER)
-    return Rises(*(getattr(rises, name)[kept] for name in Rises.__dataclass_fields__))
+    return rises.of(kept)
 
 
 def _single_variance(rises: Rises, mean: float) -> FloatArray:

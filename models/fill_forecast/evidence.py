@@ -40,9 +40,11 @@ def evidence_of(seen: History, cutoff: float) -> ForecastEvidence:
     recent = curve.times > cutoff - _NOW_DAYS * DAY
     lately = seen.times > cutoff - _NOW_DAYS * DAY
     emptied = curve.emptied_at()
+    # What deposits carry on is no reading.
+    read_at = float(curve.times[-1]) if curve.fusion is None else curve.fusion.read_at
     return ForecastEvidence(
-        last_good_level=float(curve.levels[-1]),
-        last_good_at=moment(float(curve.times[-1])),
+        last_good_level=float(curve.levels[np.searchsorted(curve.times, read_at)]),
+        last_good_at=moment(read_at),
         rate_now_per_day=_rate(curve, recent, usual),
         rate_usual_per_day=usual,
         weekday_rates=tuple(_weekday_rates(hours, values, cutoff, usual, seen.holidays).tolist()),
@@ -86,7 +88,7 @@ def explained(forecast: InflowForecast, planned: datetime | None, zone_clock: st
     found = forecast.evidence
     if found is None:
         return forecast.basis
-    parts = [_level(found, forecast.cutoff), _rates(found)]
+    parts = [_level(found, forecast), _rates(found)]
     parts += [told for told in (_weekday(found, forecast.cutoff), _holidays(found)) if told]
     parts.append(f"collection planned {zone_clock or planned.isoformat()}" if planned else "no collection planned")
     doubts = [*found.doubts, *([f"{100 * found.suspect_share:.0f} % suspect"] if found.suspect_share > 0.05 else [])]
@@ -117,7 +119,8 @@ def _weekday_rates(hours: FloatArray, values: FloatArray, cutoff: float, usual: 
     return rates
 
 
-def _level(found: ForecastEvidence, cutoff: datetime) -> str:
+def _level(found: ForecastEvidence, forecast: InflowForecast) -> str:
+    cutoff = forecast.cutoff
     ago = _ago((cutoff - found.last_good_at).total_seconds())
     counted = ""
     if found.deposits_since_emptying is not None and found.litres_per_deposit is not None:
@@ -125,7 +128,8 @@ def _level(found: ForecastEvidence, cutoff: datetime) -> str:
         counted = f"from {found.deposits_since_emptying} deposits {since} at about {found.litres_per_deposit:.0f} l"
     if not found.level_is_read:
         return f"Level {100 * found.last_good_level:.0f} % {counted}, the last counted {ago}"
-    told = f"Last good reading {100 * found.last_good_level:.0f} % {ago}" + (f", {counted}" if counted else "")
+    now = f"now {100 * forecast.level_at_cutoff:.0f} % "
+    told = f"Last good reading {100 * found.last_good_level:.0f} % {ago}" + (f", {now}{counted}" if counted else "")
     if found.emptied_at is not None and found.emptied_unread:
         told += f"; emptied {_ago((cutoff - found.emptied_at).total_seconds())} {EMPTIED_UNREAD}"
     return told

@@ -23,6 +23,7 @@ from models.fill_forecast.deposit_volume import (
 from models.fill_forecast.emptyings import Emptyings, detect_emptyings, reported_unread
 from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, History, IntArray, Series, usual_interval
 from models.fill_forecast.level_filter import LevelFilter, Steps
+from models.fill_forecast.stuck import stuck_readings
 from models.fill_forecast.suspects import FULL, jitter, suspect_readings
 from models.fill_forecast.swaps import swap_steps, without_offsets
 
@@ -36,6 +37,8 @@ _NOTHING_KG_PER_LITRE = 0.001
 """Of the capacity: of less, even the lightest waste (plastic, 25 g a litre) fills no more than a twenty-fifth, and a crane is off by as much."""
 _STUCK_RISE = 0.1
 _LATE_INTERVALS = 3.0
+_SHOWN_FROM = 0.2
+"""An emptying that leaves more than this has not taken much, or the level does not tell of it."""
 
 UNKNOWN_LEVEL = "no emptying of it is known, so its level is a guess"
 SWAPPED = "the sensor was swapped since the last emptying"
@@ -64,6 +67,8 @@ class Fusion:
     """Deposits since the last emptying, or since the beginning where none is known."""
     level_is_read: bool
     """Whether a level sensor had a say in the last weeks; otherwise deposits alone tell it."""
+    read_at: float
+    """When a reading was last followed; where the level is not read, the newest moment of the counter."""
 
 
 def fused(history: History) -> History:
@@ -115,13 +120,16 @@ class _Work:
         self._total = deposits_between(deposits, self._times)
         self._counted = self._counted_up_to(self._times)
 
-    def _learnt(self) -> DepositVolume:
+    def _learnt(self, *, now_too: bool = True) -> DepositVolume:
+        """From all trusted readings, or without the filling that is not over, in which a sensor may be stuck."""
         times, levels = self._history.times[self._trusted], self._history.levels[self._trusted]
         swaps = swap_steps(times, self._history.swapped)
         self._emptyings = without_offsets(detect_emptyings(times, levels, self._history.collections), swaps)
         total, comparable = deposits_between(self._deposits, times), self._counted_up_to(times)
         comparable[swaps + 1] = 0.0
         rises = level_rises(times, levels, self._emptyings, total, comparable)
+        if not now_too and len(self._emptyings):
+            rises = rises.of(rises.ended <= times[self._emptyings.last_before[-1]])
         weights = self._history.weights
         kg = weight_rates(weights, self._deposits) if weights is not None else np.empty(0)
         prior = self._history.volume or VolumePrior()
@@ -136,7 +144,7 @@ class _Work:
         return told
 
     def _stuck(self) -> BoolArray:
-        """Readings that stood exactly still while enough was thrown in to be seen."""
+        """Readings that stood still while enough was thrown in to be seen: exactly so, or but for their jitter."""
         times, levels = self._history.times, self._history.levels
         found = np.zeros(len(levels), dtype=bool)
         if len(levels) < 3:
@@ -151,7 +159,23 @@ class _Work:
         still = total[ends] - total[begins] >= least
         for begin, end in zip(begins[still].tolist(), ends[still].tolist(), strict=True):
             found[begin + 1 : end + 1] = True
+        found[self._trusted] |= stuck_readings(
+            levels[self._trusted], total[self._trusted], self._comparable_parts(), self._learnt(now_too=False), self._noise, step
+        )
         return found
+
+    def _comparable_parts(self) -> IntArray:
+        """Numbers, by trusted readings, of the stretches in which the level should rise by what deposits bring; -1 at full, where it cannot. A
+        reported emptying of a good deal that the level does not show begins none."""
+        times, full = self._history.times[self._trusted], self._history.levels[self._trusted] >= FULL
+        anew = self._counted_up_to(times) == 0
+        found = self._emptyings
+        shown = (found.level_after < _SHOWN_FROM) | (found.level_before - found.level_after > 4 * self._noise)
+        anew[found.first_after[shown]] = True
+        anew[swap_steps(times, self._history.swapped) + 1] = True
+        anew[1:] |= full[:-1]
+        parts: IntArray = np.where(full, -1, np.cumsum(anew))
+        return parts
 
     def _unread_reports(self) -> FloatArray:
         """When trucks reported emptyings that no trusted reading has shown: those after the last one, but for a late report of what it shows."""
@@ -210,6 +234,8 @@ class _Work:
         deposits = np.diff(self._total, prepend=self._total[0])
         run.through(Steps(self._times, deposits, self._counted > 0, reading, emptied, swapped))
         levels = np.clip(run.levels, 0.0, 1.0)
+        followed = self._times[~np.isnan(reading) & ~run.refused]
+        level_is_read = bool(len(followed)) and bool(followed[-1] > self._times[-1] - 28 * DAY)
         suspects = run.refused.copy()
         suspects[np.searchsorted(self._times, self._history.times[~self._trusted])] = True
         found = Fusion(
@@ -222,7 +248,8 @@ class _Work:
             level_sd=run.level_sd(),
             doubts=self._doubts(run, levels),
             by_deposits=float(self._total[-1] - (self._total[steps[-1]] if len(steps) else self._total[0])),
-            level_is_read=bool(np.any(~np.isnan(reading) & (self._times > self._times[-1] - 28 * DAY))),
+            level_is_read=level_is_read,
+            read_at=float(followed[-1] if level_is_read else self._times[-1]),
         )
         return replace(self._history, times=self._times, levels=levels, known=None, deposits=None, fused=found)
 

@@ -14,7 +14,7 @@ from models.fill_forecast.empirical import EmpiricalInflow
 from models.fill_forecast.evidence import evidence_of, explained
 from models.fill_forecast.forecaster import QUANTILES
 from models.fill_forecast.fusion import fused
-from models.fill_forecast.history import DAY, HOUR, History, Series
+from models.fill_forecast.history import DAY, HOUR, History, Series, moment
 from models.fill_forecast.inflow import inflow_curve
 from models.fill_forecast.overlay import level_quantiles
 from models.fill_forecast.served_inflow import fallback
@@ -160,6 +160,28 @@ def test_a_silent_level_sensor_is_stood_in_for_by_deposits() -> None:
     assert seen_level(silent) == pytest.approx(truth, abs=0.05)
     assert width(made.history("both")) < width(silent) < width(silent_from(made.history("levels"), CUTOFF - 2 * DAY))
     assert "the level sensor is silent" in sentence(silent)
+
+
+def test_what_deposits_carry_on_is_no_reading_but_keeps_the_level_known() -> None:
+    """The sentence tells when it was last read, and what it is now; a plan asks how old the level is, and may rest on deposits."""
+    made = filling()
+    silent = silent_from(made.history("both"), CUTOFF - 2 * DAY)
+    evidence = evidence_of(silent.seen(CUTOFF, CUTOFF), CUTOFF)
+    assert evidence.last_good_at == moment(float(silent.times[-1]))
+    assert evidence.last_good_level == pytest.approx(made.true_level(silent.times[-1:])[0], abs=0.06)
+    told = re.search(r"Last good reading (\d+) % 2 days before, now (\d+) % from \d+ deposits", sentence(silent))
+    assert told is not None
+    assert int(told[2]) / 100 == pytest.approx(made.true_level(np.array([CUTOFF]))[0], abs=0.06)
+    forecast = EmpiricalInflow().fit([], cutoff=CUTOFF, known_at=CUTOFF).forecast(silent, cutoff=CUTOFF, known_at=CUTOFF)
+    assert forecast is not None
+    assert CUTOFF - forecast.level_observed_at.timestamp() <= HOUR
+
+
+def test_an_emptying_that_deposits_count_on_from_is_told_as_not_read_yet() -> None:
+    history = filling().history("both").seen(CUTOFF, CUTOFF)
+    reported = replace(history, collections=np.append(history.collections, CUTOFF - HOUR / 2))
+    assert "emptied 30 min before as a truck reported, and not read since" in sentence(reported)
+    assert "emptied" not in sentence(history).replace("since the emptying", "")
 
 
 def test_a_stuck_sensor_is_known_by_deposits_that_go_on() -> None:
