@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from io import TextIOWrapper
 from math import isfinite
 from pathlib import Path
 
@@ -20,6 +19,7 @@ import numpy as np
 from models.domain.failures import UserError
 from models.fill_forecast.history import DAY, FloatArray, History, moment
 from models.fill_forecast.rows import Rows
+from stadspuls.csv_lines import counted, csv_lines, cut
 
 READING_COLUMNS = ("container_id", "fraction", "observed_at", "fill_ratio")
 PLAN_COLUMNS = ("container_id", "collected_at")
@@ -29,18 +29,8 @@ _SLIP = 0.05
 """So far outside 0..1 a level counts as a sensor's slip and is cut; further out it is another unit."""
 _NO_LEVEL = frozenset({"", "na", "nan", "null", "none"})
 """What programs write where nothing was read, in small letters."""
-_LONGEST_SHOWN = 60
-"""Characters of a line that a sentence shows: a broken quote can make a field of a whole file."""
 _NAMED = 3
 """So many containers a note names; of more it gives the number."""
-_SEPARATORS = {";": "semicolons", "\t": "tabs"}
-_OTHER_FILES = {
-    b"\x1f\x8b": "it is compressed; unpack it with gunzip",
-    b"PK\x03\x04": "it is a zip or Excel file; save what is in it as CSV",
-    b"\xff\xfe": "it is in UTF-16; save it as UTF-8",
-    b"\xfe\xff": "it is in UTF-16; save it as UTF-8",
-}
-"""First bytes of what is given instead of a CSV file, and what to do with it."""
 _PUT_RIGHT = {
     "blanks": (
         "container id or fraction had blanks around it, which were left out",
@@ -91,7 +81,7 @@ def read_readings(path: Path, notes: Notes) -> list[History]:
     """Histories by container id. Raises `UserError` for what cannot be used."""
     containers: dict[str, _Container] = {}
     counts: Counter[str] = Counter()
-    for line, row in _lines(path, READING_COLUMNS):
+    for line, row in csv_lines(path, READING_COLUMNS):
         container_id, fraction = _name(path, line, row, "container_id", counts), _name(path, line, row, "fraction", counts)
         if row["fill_ratio"].strip().lower() in _NO_LEVEL:
             counts["no level"] += 1
@@ -100,7 +90,7 @@ def read_readings(path: Path, notes: Notes) -> list[History]:
         container = containers.setdefault(container_id, _Container(fraction))
         if container.fraction != fraction:
             raise UserError(
-                f"{path}:{line}: {container_id} has fraction {_cut(fraction)} here and {_cut(container.fraction)} before; "
+                f"{path}:{line}: {container_id} has fraction {cut(fraction)} here and {cut(container.fraction)} before; "
                 "give each container one fraction"
             )
         known = container.readings.get(at)
@@ -125,7 +115,7 @@ def read_plans(path: Path, histories: Sequence[History], notes: Notes) -> list[F
     found: dict[str, set[float]] = {}
     counts: Counter[str] = Counter()
     known = {history.container_id for history in histories}
-    for line, row in _lines(path, PLAN_COLUMNS):
+    for line, row in csv_lines(path, PLAN_COLUMNS):
         container_id = _name(path, line, row, "container_id", counts)
         if container_id not in known:
             counts["stranger"] += 1
@@ -159,11 +149,6 @@ def refuse_unwritable(outputs: Sequence[tuple[str, Path]], inputs: Sequence[Path
 def quantile_column(quantile: float) -> str:
     """Its name in the file of forecasts."""
     return f"q{quantile:g}"
-
-
-def counted(count: int, noun: str) -> str:
-    """ "1 reading", "2 readings"."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def some_of(names: Sequence[str]) -> str:
@@ -250,77 +235,6 @@ def _tell_of_gaps(found: dict[str, set[float]], histories: Sequence[History], no
         )
 
 
-def _lines(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
-    """(line number, these columns) of each line of a CSV file that is not empty; other columns are ignored."""
-    try:
-        with path.open("rb") as raw, TextIOWrapper(raw, encoding="utf-8-sig", newline="") as file:
-            for first_bytes, advice in _OTHER_FILES.items():
-                if raw.peek(len(first_bytes)).startswith(first_bytes):
-                    raise UserError(f"{path} is not a CSV file in UTF-8: {advice}")
-            names = [name.strip() for name in _fields(path, 1, next(file, ""))]
-            places = _places(path, names, columns)
-            for line, text in enumerate(file, start=2):
-                if not text.strip():
-                    continue
-                fields = _fields(path, line, text)
-                if len(fields) != len(names):
-                    raise UserError(_other_length(path, line, text, len(fields), len(names)))
-                yield line, {name: fields[place] for name, place in zip(columns, places, strict=True)}
-    except FileNotFoundError as error:
-        raise UserError(f"there is no file {path}") from error
-    except IsADirectoryError as error:
-        raise UserError(f"{path} is a folder, not a CSV file") from error
-    except UnicodeDecodeError as error:
-        around = error.object[max(0, error.start - 10) : error.start + 10].decode("latin-1")
-        raise UserError(
-            f"{path} is not a CSV file in UTF-8: {_cut(around)} holds a byte that is none; if it is in Latin-1 or Windows-1252, save "
-            "it as UTF-8 (iconv -f WINDOWS-1252 -t UTF-8)"
-        ) from error
-
-
-def _fields(path: Path, line: int, text: str) -> list[str]:
-    """The fields of a line, which is a record by itself: no name, time or level spans lines, so a quote that stays open is a slip,
-    and would take the lines after it for text."""
-    try:
-        return next(csv.reader((text,), strict=True), [])
-    except csv.Error as error:
-        raise UserError(
-            f"{path}:{line}: {_cut(text)} cannot be split into fields ({error}); close each quote in the line that opens it, or take it out"
-        ) from error
-
-
-def _places(path: Path, names: list[str], columns: tuple[str, ...]) -> list[int]:
-    """Where the columns stand in a line."""
-    missing = [name for name in columns if name not in names]
-    if missing:
-        used = next((sign for sign in _SEPARATORS if len(names) == 1 and sign in names[0]), None)
-        hint = f"; it is separated by {_SEPARATORS[used]}, and must be by commas" if used else ""
-        raise UserError(
-            f"{path} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; its first line must name "
-            f"{','.join(columns)} and names {_cut(','.join(names)) if any(names) else 'nothing'}{hint}"
-        )
-    for name in columns:
-        if names.count(name) > 1:
-            raise UserError(f"{path}:1: the column {name} is named {names.count(name)} times; rename or remove all but one")
-    return [names.index(name) for name in columns]
-
-
-def _other_length(path: Path, line: int, text: str, found: int, named: int) -> str:
-    """What is said of a line with more or fewer fields than the first line names."""
-    advice = (
-        "write decimals with a point (0.134, not 0,134), and put quotes around a text that holds a comma"
-        if found > named
-        else "write the comma of an empty field, too"
-    )
-    return f"{path}:{line}: the line has {counted(found, 'field')} and the first line names {named}: {_cut(text)}; {advice}"
-
-
-def _cut(text: str) -> str:
-    """A text of a file as a sentence shows it: in quotes, and no longer than it helps."""
-    text = text.strip()
-    return repr(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…")
-
-
 def _name(path: Path, line: int, row: dict[str, str], column: str, counts: Counter[str]) -> str:
     """A container id or fraction, without blanks around it."""
     name = row[column].strip()
@@ -344,7 +258,7 @@ def _time(path: Path, line: int, text: str, counts: Counter[str]) -> float:
     try:
         at = datetime.fromisoformat(text.strip())
     except ValueError as error:
-        raise UserError(f"{path}:{line}: {_cut(text)} is no time; write it like 2026-03-02T04:00:00Z") from error
+        raise UserError(f"{path}:{line}: {cut(text)} is no time; write it like 2026-03-02T04:00:00Z") from error
     if at.tzinfo is None:
         counts["without zone"] += 1
         return at.replace(tzinfo=UTC).timestamp()
@@ -366,12 +280,12 @@ def _level(path: Path, line: int, text: str, counts: Counter[str]) -> float:
     """A level cut to 0..1."""
     level = _number(text)
     if level is None:
-        raise UserError(f"{path}:{line}: fill_ratio {_cut(text)} is no number; write it like 0.45, with a decimal point")
+        raise UserError(f"{path}:{line}: fill_ratio {cut(text)} is no number; write it like 0.45, with a decimal point")
     if not isfinite(level):
-        raise UserError(f"{path}:{line}: fill_ratio {_cut(text)} is no level; leave the field empty where nothing was read")
+        raise UserError(f"{path}:{line}: fill_ratio {cut(text)} is no level; leave the field empty where nothing was read")
     if not -_SLIP <= level <= 1 + _SLIP:
         raise UserError(
-            f"{path}:{line}: fill_ratio {_cut(text)} is not between 0 and 1; levels are ratios, so divide per cent by 100 (0.45, not 45)"
+            f"{path}:{line}: fill_ratio {cut(text)} is not between 0 and 1; levels are ratios, so divide per cent by 100 (0.45, not 45)"
         )
     counts["slip"] += level < 0 or level > 1
     return min(1.0, max(0.0, level))

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from models.domain.failures import UserError
 from models.fill_forecast.backtest import FORECASTER, BacktestResult
 from models.fill_forecast.history import DAY, BoolArray, FloatArray, History, moment
-from models.fill_forecast.scores import Scores, reliability, scores
-from stadspuls.backtest_files import counted, some_of
+from models.fill_forecast.scores import Scores, interval, reliability, scores
+from stadspuls.backtest_files import some_of
+from stadspuls.csv_lines import counted
 
 _CHARTED_CONTAINERS = 4
 _FANS = 4
@@ -37,16 +38,8 @@ def score_table(result: BacktestResult, quantiles: tuple[float, ...]) -> list[tu
             if not bool(case.any()):
                 continue
             for name, forecast in result.forecasts.items():
-                table.append((label, str(horizon), name, _scores(result.rows.truth[case], forecast[case], quantiles)))
+                table.append((label, str(horizon), name, scores(result.rows.truth[case], forecast[case], quantiles)))
     return table
-
-
-def interval(quantiles: tuple[float, ...]) -> tuple[int, int]:
-    """The columns between which coverage and width are taken, and fans drawn: the 80 % interval where its two quantiles are among
-    them, else that between the outermost."""
-    if 0.1 in quantiles and 0.9 in quantiles:
-        return quantiles.index(0.1), quantiles.index(0.9)
-    return 0, len(quantiles) - 1
 
 
 def interval_share(quantiles: tuple[float, ...]) -> str:
@@ -149,18 +142,6 @@ def draw_fans(path: Path, histories: Sequence[History], result: BacktestResult, 
     figure.savefig(path, dpi=120)
 
 
-def _scores(truth: FloatArray, forecast: FloatArray, quantiles: tuple[float, ...]) -> Scores:
-    """Loss over all quantiles, coverage and width of the interval."""
-    low, high = interval(quantiles)
-    between = scores(truth, forecast[:, [low, high]], (quantiles[low], quantiles[high]))
-    return replace(
-        scores(truth, forecast, quantiles),
-        coverage=between.coverage,
-        coverage_ties_half=between.coverage_ties_half,
-        width=between.width,
-    )
-
-
 def _fan(
     history: History, index: int, cutoff: float, result: BacktestResult, quantiles: tuple[float, ...]
 ) -> tuple[FloatArray, FloatArray]:
@@ -200,7 +181,8 @@ def _day(seconds: float) -> str:
     return moment(seconds).date().isoformat()
 
 
-def _figure(rows: int):  # type: ignore[no-untyped-def]  # matplotlib's figure and axes; imported here because it is slow to
+def _figure(rows: int) -> tuple[Any, Any]:
+    """matplotlib's figure and its axes, one below the other. Its types know no times on an axis; it is imported here because it is slow to."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -61,7 +61,7 @@ ORDER BY thing_id
 _WITH_NEWS = """
 SELECT newest.thing_id
 FROM (
-    SELECT thing_id, max(observed_at) FILTER (WHERE $3::timestamptz IS NULL OR observed_at <= $3) AS observed_at
+    SELECT thing_id, max(observed_at) FILTER (WHERE observed_at <= $3) AS observed_at
     FROM container_fill_latest GROUP BY thing_id
 ) AS newest
 JOIN thing USING (thing_id)
@@ -136,9 +136,7 @@ async def containers_read(connection: asyncpg.Connection, *, in_service_at: date
     return [row["thing_id"] for row in await connection.fetch(_READ, in_service_at)]
 
 
-async def containers_with_news(
-    connection: asyncpg.Connection, *, forecast_before: datetime, now: datetime | None = None
-) -> list[str]:
+async def containers_with_news(connection: asyncpg.Connection, *, forecast_before: datetime, now: datetime) -> list[str]:
     """Containers with readings whose current forecast is missing, rests on an older reading than the newest, does not know of an emptying that a crew
     has reported since, or has a cutoff before `forecast_before`.
 

@@ -21,12 +21,10 @@ from models.fill_forecast.own_errors import with_past_errors
 from models.fill_forecast.rows import Progress, Rows, build_rows, silent, without_truth
 from models.fill_forecast.scores import TIE_DIGITS
 from models.fill_forecast.spread import Spread, in_turn
-from models.fill_forecast.weighing import combined, weigh
+from models.fill_forecast.weighing import LEAST_ROWS, combined, weigh
 
 _WEIGHING_DAYS = 180.0
 """Members are weighed on forecasts of so many days; fits begin so long before the scored part."""
-_LEAST_WEIGHED = 150
-"""Fewer ended forecasts of a fraction and horizon do not tell members apart: those of all fractions are asked then, or those of all horizons too."""
 FAST_RATE = 0.12
 """Containers that usually get at least this share of themselves a day are "fast"."""
 
@@ -218,7 +216,7 @@ def _weigh_fraction(
 
 def _enough(*wider: BoolArray) -> BoolArray:
     """The first of some choices of rows, each wider than the one before, that holds enough to weigh members on, or the last."""
-    return next((chosen for chosen in wider if chosen.sum() >= _LEAST_WEIGHED), wider[-1])
+    return next((chosen for chosen in wider if chosen.sum() >= LEAST_ROWS), wider[-1])
 
 
 def _calibrate(rows: Rows, forecast: FloatArray, scored: BoolArray, group: _Groups, options: BacktestOptions) -> None:

@@ -55,15 +55,11 @@ class DepositVolume:
     weighings: int
     kg: float | None
 
-    def variance(self, deposits: float) -> float:
-        """Of what so many deposits fill."""
+    def variance(self, deposits: FloatArray) -> FloatArray:
+        """Of what each of so many deposits fill."""
         single = deposits * (SINGLE_SPREAD * self.share) ** 2
-        return float(single + deposits**2 * (self.sd**2 + self.filling_sd**2))
-
-    def relative_variance(self, deposits: FloatArray) -> FloatArray:
-        """Of what each of so many (more than none) fill, over the square of that."""
-        relative: FloatArray = SINGLE_SPREAD**2 / deposits + (self.sd**2 + self.filling_sd**2) / self.share**2
-        return relative
+        together: FloatArray = single + deposits**2 * (self.sd**2 + self.filling_sd**2)
+        return together
 
 
 @dataclass(frozen=True, slots=True, eq=False)

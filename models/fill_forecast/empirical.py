@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from models.domain.forecast import InflowForecast
-from models.fill_forecast.deposit_volume import SINGLE_SPREAD, DepositVolume, VolumePrior, fraction_priors
+from models.fill_forecast.deposit_volume import DepositVolume, VolumePrior, fraction_priors
 from models.fill_forecast.explain import STALE, basis_sentence, data_grade
 from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES, in_order
 from models.fill_forecast.fusion import fused
@@ -221,9 +221,7 @@ def _as_uncertain_as_deposits(own: FloatArray, curve: InflowCurve, quantiles: tu
         return own
     volume = curve.fusion.volume
     middle = np.array([np.interp(0.5, quantiles, column) for column in own.T])
-    flowed = np.maximum(0.0, middle)
-    single = flowed * volume.share * SINGLE_SPREAD**2
-    variance = single + (flowed / volume.share) ** 2 * (volume.sd**2 + volume.filling_sd**2)
+    variance = volume.variance(np.maximum(0.0, middle) / volume.share)
     return widened(own, middle, np.outer(normal_quantiles(quantiles), np.sqrt(variance)))
 
 

@@ -34,7 +34,7 @@ from models.fill_forecast.served_inflow import (
     cell,
     moved,
 )
-from models.fill_forecast.weighing import weigh
+from models.fill_forecast.weighing import LEAST_ROWS, weigh
 
 VALIDATION_DAYS = 28.0
 LEAST_COMPARED = 300
@@ -47,7 +47,6 @@ _LEARNING_CUTOFFS = 24
 _VALIDATION_CUTOFFS = 16
 _SPREAD_CUTOFFS = 17
 _MOST_SPREAD = 1700
-_LEAST_WEIGHED = 150
 _LEAST_CALIBRATED = 60
 _HALF_TRUSTED_CASES = 100
 _LONGEST_COMPARED_HOURS = 168
@@ -140,8 +139,7 @@ def compare(candidate: ServedInflow, serving: ServedInflow | None, fresh: Cases,
 
 def _coverage_miss(truth: FloatArray, forecast: FloatArray) -> float:
     """How far from 80 % the coverage of the 80 % interval is, ties counted half."""
-    low, high = QUANTILES.index(0.1), QUANTILES.index(0.9)
-    return abs(scores(truth, forecast[:, low : high + 1], QUANTILES[low : high + 1]).coverage_ties_half - 0.8)
+    return abs(scores(truth, forecast, QUANTILES).coverage_ties_half - 0.8)
 
 
 def replace_description(description: ModelDescription, **changes: object) -> ModelDescription:
@@ -181,7 +179,7 @@ class _Work:
         weights: dict[str, dict[str, float]] = {}
         offsets: dict[str, tuple[float, ...]] = {}
         for name, band, here in self._cells(cases):
-            if here.sum() < _LEAST_WEIGHED and name != EVERY_FRACTION:
+            if here.sum() < LEAST_ROWS and name != EVERY_FRACTION:
                 continue
             chosen = weigh({key: values[here] for key, values in members.items()}, cases.truth[here], QUANTILES)
             mixed = np.sum([chosen[key] * values[here] for key, values in members.items()], axis=0)
@@ -276,21 +274,19 @@ def _scores(
         forecasts[GLOBAL_MODEL] = moved(predict_inflow(candidate.regressors, fresh.features), (0.0,) * len(QUANTILES))
     if serving is not None:
         forecasts["serving"] = serving.predict_cases(fresh, fractions)
-    low, high = QUANTILES.index(0.1), QUANTILES.index(0.9)
     made = []
     for index in np.unique(fresh.fraction).tolist():
         here = fresh.fraction == index
         for name, values in forecasts.items():
-            every = scores(fresh.truth[here], values[here], QUANTILES)
-            middle = scores(fresh.truth[here], values[here][:, low : high + 1], QUANTILES[low : high + 1])
+            found = scores(fresh.truth[here], values[here], QUANTILES)
             made.append(
                 ModelScore(
                     name=name,
                     fraction=fractions[index],
-                    cases=every.cases,
-                    pinball=every.pinball,
-                    coverage=middle.coverage_ties_half,
-                    width=middle.width,
+                    cases=found.cases,
+                    pinball=found.pinball,
+                    coverage=found.coverage_ties_half,
+                    width=found.width,
                 )
             )
     return tuple(made)

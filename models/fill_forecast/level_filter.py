@@ -44,7 +44,7 @@ class LevelFilter:
     def __init__(self, volume: DepositVolume, noise: float, usual_per_second: float, residual: float) -> None:
         self._volume, self._noise, self._usual = volume, noise**2, usual_per_second
         self._residual = residual
-        self._single = volume.variance(1.0) + 10 * volume.filling_sd**2
+        self._single = float(volume.variance(np.array(1.0))) + 10 * volume.filling_sd**2
         self.anchored = False
         self.offset: float | None = None
         """How differently another sensor read, since the last emptying."""

@@ -14,7 +14,7 @@ TIE_DIGITS = 9
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """`coverage` is of the interval between the outermost quantiles; `coverage_ties_half` counts a truth that lies exactly on a bound
+    """`coverage` and `width` are of `interval`; `coverage_ties_half` counts a truth that lies exactly on a bound
     as half inside (full and empty are such ties); `crossing` is the share of forecasts whose quantiles cross."""
 
     cases: int
@@ -38,10 +38,19 @@ def mean_pinball(truth: FloatArray, forecast: FloatArray, quantiles: tuple[float
     return float(np.mean([pinball(truth, forecast[:, column], quantile).mean() for column, quantile in enumerate(quantiles)]))
 
 
+def interval(quantiles: tuple[float, ...]) -> tuple[int, int]:
+    """The columns between which coverage and width are taken: the 80 % interval where its two quantiles are among them, else that between the
+    outermost."""
+    if 0.1 in quantiles and 0.9 in quantiles:
+        return quantiles.index(0.1), quantiles.index(0.9)
+    return 0, len(quantiles) - 1
+
+
 def scores(truth: FloatArray, forecast: FloatArray, quantiles: tuple[float, ...]) -> Scores:
     """Scores of cases whose truth is known; there must be at least one. MAE is of the quantile nearest to the median."""
     middle = forecast[:, int(np.argmin(np.abs(np.array(quantiles) - 0.5)))]
-    low, high = forecast[:, 0], forecast[:, -1]
+    lower, upper = interval(quantiles)
+    low, high = forecast[:, lower], forecast[:, upper]
     within = (truth >= low) & (truth <= high)
     inside = (truth > low) & (truth < high)
     return Scores(

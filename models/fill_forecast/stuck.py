@@ -28,7 +28,7 @@ _FROM_QUANTILE = 1.4826
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Windows:
+class _Windows:
     """Readings from `begins` to `ends`, both inclusive, one window a place."""
 
     begins: IntArray
@@ -65,17 +65,17 @@ def _go_on(found: BoolArray, levels: FloatArray, jitter: float) -> None:
         found[end : end + int(moved[0]) if len(moved) else len(found)] = True
 
 
-def _windows(brought: FloatArray, parts: IntArray, rise: float) -> Windows:
+def _windows(brought: FloatArray, parts: IntArray, rise: float) -> _Windows:
     """From each reading to the first by which so much should have come in, within one part."""
     begins = np.arange(len(brought))
     ends = np.searchsorted(brought, brought + rise)
     inside = ends < len(brought)
     begins, ends = begins[inside], ends[inside]
     together = (parts[begins] == parts[ends]) & (parts[begins] >= 0) & (ends - begins + 1 >= _FEWEST_READINGS)
-    return Windows(begins[together], ends[together])
+    return _Windows(begins[together], ends[together])
 
 
-def _stands_still(levels: FloatArray, brought: FloatArray, windows: Windows, volume: DepositVolume, jitter: float) -> BoolArray:
+def _stands_still(levels: FloatArray, brought: FloatArray, windows: _Windows, volume: DepositVolume, jitter: float) -> BoolArray:
     """Which windows have a slope that no sound sensor has, and the spread of a level that stands still. How sure a slope is, the other windows of the
     container tell as well: a heap that shifts moves it by more than jitter does."""
     count = windows.ends - windows.begins + 1.0
@@ -83,8 +83,8 @@ def _stands_still(levels: FloatArray, brought: FloatArray, windows: Windows, vol
     spread = np.sqrt(np.maximum(0.0, _mean(levels**2, windows) - read**2))
     squares = np.maximum(1e-12, _mean(brought**2, windows) - expected**2)
     slope = (_mean(levels * brought, windows) - read * expected) / squares
-    deposits = (brought[windows.ends] - brought[windows.begins]) / volume.share
-    by_volume = volume.relative_variance(deposits)
+    rise = brought[windows.ends] - brought[windows.begins]
+    by_volume = volume.variance(rise / volume.share) / rise**2
     seen = _FROM_QUANTILE * float(np.median(np.abs(slope - np.median(slope))))
     unsure = np.sqrt(np.maximum(by_volume + jitter**2 / (squares * count), seen**2))
     still: BoolArray = (
@@ -93,7 +93,7 @@ def _stands_still(levels: FloatArray, brought: FloatArray, windows: Windows, vol
     return still
 
 
-def _mean(values: FloatArray, windows: Windows) -> FloatArray:
+def _mean(values: FloatArray, windows: _Windows) -> FloatArray:
     sums = np.concatenate([[0.0], np.cumsum(values)])
     means: FloatArray = (sums[windows.ends + 1] - sums[windows.begins]) / (windows.ends - windows.begins + 1)
     return means

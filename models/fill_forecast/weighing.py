@@ -14,14 +14,15 @@ from models.fill_forecast.history import FloatArray
 from models.fill_forecast.scores import mean_pinball
 
 _STEPS = 12
-_LEAST_ROWS = 150
+LEAST_ROWS = 150
+"""Fewer ended forecasts do not tell members apart."""
 
 
 def weigh(members: Mapping[str, FloatArray], truth: FloatArray, quantiles: tuple[float, ...]) -> dict[str, float]:
     """Weights that sum to 1; all on the first member where fewer than 150 cases are known."""
     names = list(members)
     counts = dict.fromkeys(names, 0)
-    if len(truth) < _LEAST_ROWS or len(names) == 1:
+    if len(truth) < LEAST_ROWS or len(names) == 1:
         return {name: float(name == names[0]) for name in names}
     total = np.zeros((len(truth), len(quantiles)))
     best = np.inf

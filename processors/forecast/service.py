@@ -26,7 +26,7 @@ from processors.forecast.ownership import Ownership
 from processors.forecast.refit import RefitBusy, refit
 from processors.forecast.scoring import ForecastScorer
 from processors.forecast.spreading import spread_nightly
-from processors.forecast.worker import CHUNK, ForecastWorker
+from processors.forecast.worker import CHUNK, ForecastWorker, chunks
 from runtime import logs, metrics
 from runtime.kafka import make_admin, make_consumer
 from runtime.postgres import open_pool
@@ -224,8 +224,8 @@ class ForecastService:
         now, made = self._context.clock.now(), 0
         if not self._worker.is_fitted:
             await self._worker.fit(container_ids, now, self._known_at())
-        for start in range(0, len(container_ids), CHUNK):
-            mine = [container for container in container_ids[start : start + CHUNK] if self._ownership.owns(container)]
+        for handful in chunks(container_ids):
+            mine = [container for container in handful if self._ownership.owns(container)]
             made += len(await self._worker.forecast(mine, now, self._known_at(), keep=keep, night=night))
             self._hints.forecast(mine, now)
         return made

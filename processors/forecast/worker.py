@@ -63,7 +63,7 @@ class ForecastWorker:
             return
         sample = container_ids[:: max(1, len(container_ids) // _FIT_SAMPLE)]
         histories: list[History] = []
-        for chunk in _chunks(sample):
+        for chunk in chunks(sample):
             histories.extend(await self._read(chunk, cutoff))
         self._fitted_at = cutoff
         self._fitted = await asyncio.to_thread(
@@ -82,7 +82,7 @@ class ForecastWorker:
         """Makes forecasts of what is observed by `cutoff` and stored by `known_at`, and stores them as the current ones; containers without any
         reading get none. Those of `keep` are kept too, unless one since `night` (by default: the cutoff) is."""
         made: list[InflowForecast] = []
-        for chunk in _chunks(container_ids):
+        for chunk in chunks(container_ids):
             started = time.perf_counter()
             computed = await self._computed(chunk, cutoff, known_at)
             seconds = (time.perf_counter() - started) / max(1, len(computed))
@@ -97,7 +97,7 @@ class ForecastWorker:
     async def hindsight(self, container_ids: Sequence[str], cutoff: datetime, known_at: datetime) -> list[InflowForecast]:
         """The forecasts of an earlier `cutoff`, from what was observed by then, whenever it came in until `known_at`; stores nothing."""
         made: list[InflowForecast] = []
-        for chunk in _chunks(container_ids):
+        for chunk in chunks(container_ids):
             made.extend(item.forecast for item in await self._computed(chunk, cutoff, known_at))
         return made
 
@@ -118,6 +118,7 @@ class ForecastWorker:
                 await keep_nightly(connection, kept, night=night)
 
 
-def _chunks(container_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+def chunks(container_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """At most `CHUNK` at a time."""
     for start in range(0, len(container_ids), CHUNK):
         yield container_ids[start : start + CHUNK]

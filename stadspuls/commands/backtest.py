@@ -60,11 +60,7 @@ def backtest(
     Prints MAE, pinball loss, coverage and width by class of container and days ahead, for the forecaster and every baseline.
     """
     _one_thread()
-    from dataclasses import replace
-
-    from models.fill_forecast.backtest import FORECASTER, BacktestOptions
-    from stadspuls import backtest_files, backtest_report
-    from stadspuls.cores import Cores
+    from models.fill_forecast.backtest import BacktestOptions
 
     options = BacktestOptions(
         origin_hour=origin_hour,
@@ -75,34 +71,77 @@ def backtest(
     )
     pictures = _pictures(charts, output)
     _refuse_unwritable(output, pictures, readings, planned_collections)
-    notes = backtest_files.Notes()
-    histories = backtest_files.read_readings(readings, notes)
-    histories = _with_holidays(histories, holidays)
-    plans = backtest_files.read_plans(planned_collections, histories, notes) if planned_collections else None
-    _refuse_degrading_nothing(plans is not None, plan_blur, plan_skip)
+    _refuse_degrading_nothing(planned_collections is not None, plan_blur, plan_skip)
+    histories, plans = _read(readings, planned_collections, holidays)
     _refuse_nothing_scored(histories, options)
-    read = backtest_files.counted(sum(len(history.times) for history in histories), "reading")
-    print(f"{backtest_files.counted(len(histories), 'container')}, {read}")
+    results = _results(histories, options, plans, plan_blur, plan_skip, workers)
+    _print_scores(results, histories, options)
+    _write(results[-1], histories, options, pictures, output)
+
+
+def _read(readings: Path, planned: Path | None, holidays: str) -> tuple[list[History], list[FloatArray] | None]:
+    """Histories and plans; prints how much there is, and what was put right."""
+    from stadspuls import backtest_files
+    from stadspuls.csv_lines import counted
+
+    notes = backtest_files.Notes()
+    histories = _with_holidays(backtest_files.read_readings(readings, notes), holidays)
+    plans = backtest_files.read_plans(planned, histories, notes) if planned else None
+    print(f"{counted(len(histories), 'container')}, {counted(sum(len(history.times) for history in histories), 'reading')}")
     for line in notes.lines:
         print(f"  note: {line}")
+    return histories, plans
 
-    results = {}
+
+def _results(
+    histories: Sequence[History],
+    options: BacktestOptions,
+    plans: Sequence[FloatArray] | None,
+    plan_blur: str,
+    plan_skip: float,
+    workers: int,
+) -> list[BacktestResult]:
+    """With the exact plan, and with the vague one where that is asked for."""
+    from dataclasses import replace
+
+    from stadspuls.cores import Cores
+
     with _progress() as progress, Cores(workers or _workers_for(histories)) as spread:
-        results["exact plan"] = _run(histories, options, plans, plans, progress, spread)
+        results = [_run(histories, options, plans, plans, progress, spread)]
         if plan_blur or plan_skip:
             vague = replace(options, days_only=plan_blur == "day")
-            results["vague plan"] = _run(histories, vague, plans, _thinned(plans or [], plan_skip), progress, spread)
-    result = results.get("vague plan", results["exact plan"])
+            results.append(_run(histories, vague, plans, _thinned(plans or [], plan_skip), progress, spread))
+    return results
 
+
+def _print_scores(results: Sequence[BacktestResult], histories: Sequence[History], options: BacktestOptions) -> None:
+    from stadspuls import backtest_report
+
+    result = results[-1]
     for line in backtest_report.table_lines(backtest_report.score_table(result, options.quantiles), options.quantiles):
         print(line)
-    if unscored := backtest_report.unscored_note(histories, result, test_share):
+    if unscored := backtest_report.unscored_note(histories, result, options.test_share):
         print(f"\n  note: {unscored}")
     if len(results) == 2:
-        _print_cost(results, options.quantiles)
+        _print_cost(results[0], result, options.quantiles)
     if result.weights:
         print("\nmembers: " + ", ".join(f"{name} {100 * weight:.0f} %" for name, weight in result.weights.items()))
-    _draw(pictures, histories, result, options.quantiles)
+
+
+def _write(
+    result: BacktestResult,
+    histories: Sequence[History],
+    options: BacktestOptions,
+    pictures: tuple[Path, Path],
+    output: Path | None,
+) -> None:
+    from models.fill_forecast.backtest import FORECASTER
+    from stadspuls import backtest_files, backtest_report
+
+    reliability, fans = pictures
+    backtest_report.draw_reliability(reliability, result, options.quantiles)
+    backtest_report.draw_fans(fans, histories, result, options.quantiles)
+    print(f"pictures: {reliability}, {fans}")
     if output:
         backtest_files.write_forecasts(output, histories, result.rows, result.forecasts[FORECASTER], options.quantiles)
         print(f"forecasts: {output} ({len(result.rows):,} rows)")
@@ -220,34 +259,25 @@ def _refuse_nothing_scored(histories: Sequence[History], options: BacktestOption
     )
 
 
-def _print_cost(results: dict[str, BacktestResult], quantiles: tuple[float, ...]) -> None:
+def _print_cost(exact: BacktestResult, vague: BacktestResult, quantiles: tuple[float, ...]) -> None:
     """What vagueness costs: the forecaster with the exact plan beside the one with the vague plan."""
     from stadspuls import backtest_report
 
     print("\nwhat the vague plan costs:")
-    lines = {
-        name: {
+    known, guessed = (
+        {
             label: found
             for label, horizon, who, found in backtest_report.score_table(result, quantiles)
             if horizon == "all" and who == "forecaster"
         }
-        for name, result in results.items()
-    }
-    for label, exact in lines["exact plan"].items():
-        vague = lines["vague plan"][label]
+        for result in (exact, vague)
+    )
+    for label, before in known.items():
+        after = guessed[label]
         print(
-            f"  {label:<5} pinball {100 * exact.pinball:.3f} → {100 * vague.pinball:.3f} points "
-            f"({100 * (vague.pinball / exact.pinball - 1):+.1f} %), width {100 * exact.width:.1f} → {100 * vague.width:.1f}"
+            f"  {label:<5} pinball {100 * before.pinball:.3f} → {100 * after.pinball:.3f} points "
+            f"({100 * (after.pinball / before.pinball - 1):+.1f} %), width {100 * before.width:.1f} → {100 * after.width:.1f}"
         )
-
-
-def _draw(pictures: tuple[Path, Path], histories: Sequence[History], result: BacktestResult, quantiles: tuple[float, ...]) -> None:
-    from stadspuls import backtest_report
-
-    reliability, fans = pictures
-    backtest_report.draw_reliability(reliability, result, quantiles)
-    backtest_report.draw_fans(fans, histories, result, quantiles)
-    print(f"pictures: {reliability}, {fans}")
 
 
 @contextmanager

@@ -163,7 +163,7 @@ async def _forecasts(containers: list[str], cutoff: datetime | None, refresh: bo
     from processors.forecast.worker import ForecastWorker
     from runtime.postgres import open_pool
     from runtime.settings import CitySettings, DatabaseSettings, ForecastSettings, load
-    from storage.fill_histories import containers_with_news
+    from storage.fill_histories import containers_read
     from storage.forecasts import current_forecasts
 
     pool = await open_pool(load(DatabaseSettings, "operator"), application_name="stadspuls-forecast")
@@ -174,7 +174,7 @@ async def _forecasts(containers: list[str], cutoff: datetime | None, refresh: bo
             return [item for item in stored if not containers or item.container_id in containers]
         now = datetime.now(UTC)
         async with pool.acquire() as connection:
-            every = await containers_with_news(connection, forecast_before=now)
+            every = await containers_read(connection, in_service_at=now)
         worker = ForecastWorker(
             pool,
             history_days=load(ForecastSettings, "operator").forecast_history_days,

@@ -78,11 +78,12 @@ def _scenario(name: str, clusters: int, sensors: str, silent: float | None) -> S
     from models.domain.failures import UserError
 
     found = scenario_named(name)
-    if sensors and sensors not in get_args(SensorMode):
-        raise UserError(f"--sensors {sensors!r} is not known; it takes {', '.join(get_args(SensorMode))}")
+    modes = {mode: mode for mode in get_args(SensorMode)}
+    if sensors and sensors not in modes:
+        raise UserError(f"--sensors {sensors!r} is not known; it takes {', '.join(modes)}")
     told = found.sensors
     if sensors:
-        told = replace(told, mode=sensors)  # type: ignore[arg-type]  # checked above
+        told = replace(told, mode=modes[sensors])
     if silent is not None:
         told = replace(told, silent_share=silent)
     found = replace(found, sensors=told)

@@ -18,8 +18,8 @@ from models.fill_forecast.history import DAY, History
 from models.fill_forecast.recalibration import Factors, Resolved, factors_of
 from models.sensor_kinds.container_fill import CONTAINER_FILL
 from processors.forecast import refit as refit_module
-from processors.forecast import service as service_module
 from processors.forecast import spreading
+from processors.forecast import worker as worker_module
 from processors.forecast.ownership import Ownership
 from processors.forecast.service import ForecastService
 from processors.forecast.spreading import spread_nightly
@@ -209,10 +209,10 @@ async def kept_per_container(pool: asyncpg.Pool) -> dict[str, int]:
 class Paused:
     """A member's computing, which says when it begins and waits until it may go on."""
 
-    def __init__(self, service: ForecastService) -> None:
+    def __init__(self, service: ForecastService, monkeypatch: pytest.MonkeyPatch) -> None:
         self.begun, self.go_on = asyncio.Event(), asyncio.Event()
         self._computed = service._worker._computed
-        service._worker._computed = self  # type: ignore[method-assign,assignment]  # stands for it
+        monkeypatch.setattr(service._worker, "_computed", self)
 
     async def __call__(self, *arguments: Any) -> Any:
         self.begun.set()
@@ -221,10 +221,10 @@ class Paused:
         return computed
 
 
-async def test_a_rebalance_amid_a_sweep_keeps_no_forecast_twice(pool: asyncpg.Pool) -> None:
+async def test_a_rebalance_amid_a_sweep_keeps_no_forecast_twice(pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = ManualClock(NIGHT)
     first, second = member(pool, clock), member(pool, clock, ())
-    paused = Paused(first)
+    paused = Paused(first, monkeypatch)
     sweeping = asyncio.create_task(first.sweep())
     await paused.begun.wait()
     first.assign(())
@@ -237,9 +237,9 @@ async def test_a_rebalance_amid_a_sweep_keeps_no_forecast_twice(pool: asyncpg.Po
 
 
 async def test_a_sweep_leaves_to_another_member_what_a_rebalance_took(pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service_module, "CHUNK", 2)
+    monkeypatch.setattr(worker_module, "CHUNK", 2)
     service = member(pool, ManualClock(NIGHT))
-    paused = Paused(service)
+    paused = Paused(service, monkeypatch)
     sweeping = asyncio.create_task(service.sweep())
     await paused.begun.wait()
     service.assign(())

@@ -22,7 +22,6 @@ from tests.unit.fill_forecast.counted import CUTOFF, Counted, Told, counted, sil
 
 DAYS_AHEAD = 7
 SILENT_DAYS = 4
-LOW, HIGH = QUANTILES.index(0.1), QUANTILES.index(0.9)
 
 
 CASES: tuple[tuple[str, Told, bool, bool], ...] = (
@@ -62,10 +61,7 @@ def compared(seeds: Sequence[int], *, cutoffs: int, noise: float = 0.02, forecas
                 truths.append(truth)
                 forecasts.append(forecast)
         truth, forecast = np.concatenate(truths), np.concatenate(forecasts)
-        every, interval = scores(truth, forecast, QUANTILES), scores(truth, forecast[:, LOW : HIGH + 1], QUANTILES[LOW : HIGH + 1])
-        found[name] = Scores(
-            every.cases, every.mae, every.pinball, interval.coverage, interval.coverage_ties_half, interval.width, every.crossing
-        )
+        found[name] = scores(truth, forecast, QUANTILES)
     return found
 
 

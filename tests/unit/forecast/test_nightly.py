@@ -31,19 +31,21 @@ def test_a_night_begins_at_the_local_hour(now: str, since: str) -> None:
     assert nightly_since(at(now), ZONE, 3) == at(since)
 
 
+def due(now: datetime, newest_fit: datetime | None, *, tried: datetime | None = None, refit_days: float = 7.0) -> bool:
+    return refit_due(now, newest_fit, tried=tried, zone=ZONE, hour=3, refit_days=refit_days)
+
+
 def test_a_refit_is_due_at_night_when_the_newest_model_is_old_enough() -> None:
     night, day = at("2026-01-10 04:00"), at("2026-01-10 12:00")
-    due = {"tried": None, "zone": ZONE, "hour": 3, "refit_days": 7.0}
-    assert refit_due(night, None, **due)  # type: ignore[arg-type]  # keywords of several types
-    assert not refit_due(day, None, **due)  # type: ignore[arg-type]
-    assert refit_due(night, night - timedelta(days=7), **due)  # type: ignore[arg-type]
-    assert not refit_due(night, night - timedelta(days=6), **due)  # type: ignore[arg-type]
-    assert not refit_due(night, None, tried=None, zone=ZONE, hour=3, refit_days=0.0)
+    assert due(night, None)
+    assert not due(day, None)
+    assert due(night, night - timedelta(days=7))
+    assert not due(night, night - timedelta(days=6))
+    assert not due(night, None, refit_days=0.0)
 
 
 def test_a_refit_is_tried_once_a_night() -> None:
     night = at("2026-01-10 04:00")
-    due = {"zone": ZONE, "hour": 3, "refit_days": 7.0}
-    assert not refit_due(night, None, tried=at("2026-01-10 03:00"), **due)  # type: ignore[arg-type]  # keywords of several types
-    assert refit_due(night, None, tried=at("2026-01-10 02:59"), **due)  # type: ignore[arg-type]
-    assert refit_due(night + timedelta(days=1), None, tried=night, **due)  # type: ignore[arg-type]
+    assert not due(night, None, tried=at("2026-01-10 03:00"))
+    assert due(night, None, tried=at("2026-01-10 02:59"))
+    assert due(night + timedelta(days=1), None, tried=night)

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from experiments.whatif.recorded import Place
 from models.domain.failures import UserError
 from models.fill_forecast.history import DAY, moment
 from stadspuls.command import app
-from stadspuls.whatif_files import read_places
+from stadspuls.whatif_files import USUAL_CAPACITY_L, read_places
 
 SMALL = ("--days", "3", "--seeds", "1,2", "--clusters", "12", "--iterations", "5", "--jobs", "1")
 
@@ -110,9 +111,15 @@ def test_a_history_too_short_to_learn_from_says_how_much_is_needed(tmp_path: Pat
         command("--history", readings, "--containers", places)
 
 
-@pytest.mark.parametrize("line", ["c1,52.4,x", "c1,152.4,5.2"])
+@pytest.mark.parametrize("line", ["c1,52.4,x", "c1,152.4,5.2", "c1,52,4,5,2", 'c1,"52.4,5.2'])
 def test_places_that_cannot_be_are_refused_with_their_line(tmp_path: Path, line: str) -> None:
     path = tmp_path / "containers.csv"
     path.write_text(f"container_id,latitude,longitude\n{line}\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"containers\.csv:2"):
         read_places(path)
+
+
+def test_places_without_a_capacity_or_a_district_are_usual_ones(tmp_path: Path) -> None:
+    path = tmp_path / "containers.csv"
+    path.write_text("container_id,district,latitude,longitude,capacity_l\nc1,Haven,52.4,5.2,\n", encoding="utf-8")
+    assert read_places(path) == {"c1": Place(52.4, 5.2, USUAL_CAPACITY_L, "Haven")}
