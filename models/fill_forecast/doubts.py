@@ -16,6 +16,15 @@ from models.fill_forecast.suspects import FULL, LONGEST_JUMP, jitter, jumps_to
 from models.fill_forecast.widening import normal_quantiles
 
 _LEAST_STILL_RISE = 0.12
+_SAME = 1e-3
+_A_FEW = 5
+_LEAST_STILL = 24
+_LEAST_FALLS = 12
+"""Different ones: a sensor that tells whole points has no more than ten below an emptying, and jitters by none or by one."""
+_QUIETER = 0.5
+_AN_EMPTYING = 0.1
+_MEDIAN_OF_A_FALL = 0.954
+"""Of the falls between two readings at rest, in standard deviations of one."""
 _LATELY_SUSPECT = 0.2
 _SUSPECT_SD = 0.05
 _LEAST_SWAP_SD = 0.03
@@ -78,8 +87,7 @@ def _swapped(levels: FloatArray, swaps: IntArray) -> Doubt | None:
 
 def _still(times: FloatArray, levels: FloatArray, rate_per_day: float) -> Doubt | None:
     """The newest readings are all the same, for so long that much should have come in. Sensors of few levels stand still by nature."""
-    moved = np.flatnonzero(np.abs(np.diff(levels)) > 1e-3)
-    first = int(moved[-1]) + 1 if len(moved) else 0
+    first = _stands_since(times, levels)
     still, before = float(times[-1] - times[first]), float(times[first] - times[0])
     if not first or len(levels) - first < 4 or still < DAY or levels[-1] >= FULL or is_sparse(times):
         return None
@@ -92,6 +100,27 @@ def _still(times: FloatArray, levels: FloatArray, rate_per_day: float) -> Doubt 
     missing = min(missing, 1.0 - float(levels[-1]))
     told = f"the level has stood still for {still / HOUR:.0f} h: a stuck sensor or a blocked inlet"
     return Doubt(told, max(_LEAST_SWAP_SD, missing / 2), missing / 2)
+
+
+def _stands_since(times: FloatArray, levels: FloatArray) -> int:
+    """The first reading of those at the end that are all the same or, where that is no day, differ by less than a sensor at rest does."""
+    moved = np.flatnonzero(np.abs(np.diff(levels)) > _SAME)
+    first = int(moved[-1]) + 1 if len(moved) else 0
+    if times[-1] - times[first] >= DAY:
+        return first
+    away = np.flatnonzero(np.abs(levels - np.median(levels[-_A_FEW:])) > 2 * jitter(levels))
+    near = int(away[-1]) + 1 if len(away) else 0
+    return near if _is_quieter(levels[near:], levels[:near]) else first
+
+
+def _is_quieter(newest: FloatArray, before: FloatArray) -> bool:
+    """A container that nobody uses stands still, too, but its sensor jitters as ever. How much, falls from one reading to the next tell: what comes
+    in makes them fewer and smaller, never larger."""
+    steps = np.diff(before)
+    falls = -steps[(steps < 0) & (steps > -_AN_EMPTYING)]
+    if len(newest) < _LEAST_STILL or len(np.unique(falls.round(4))) < _LEAST_FALLS:
+        return False
+    return float(newest.std()) < _QUIETER * float(np.median(falls)) / _MEDIAN_OF_A_FALL
 
 
 def _jumped(times: FloatArray, levels: FloatArray, begin: int, swaps: IntArray, rate_per_day: float) -> Doubt | None:

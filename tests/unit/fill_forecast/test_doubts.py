@@ -99,6 +99,44 @@ def test_a_level_that_stands_still_may_be_right_or_have_gone_on() -> None:
     assert high > level + 1.8 * 0.12
 
 
+def standing(days: float, jitter: float) -> History:
+    """As it stood so many days before the cutoff, and no different since but for jitter."""
+    sound = history()
+    stood = float(np.median(sound.levels[sound.times <= CUTOFF - days * DAY][-5:]))
+    return changed(days, stood + np.random.default_rng(2).normal(0, jitter, len(sound.times)))
+
+
+@pytest.mark.parametrize("jitter", [0.001, 0.003])
+def test_a_level_that_stands_still_but_for_less_jitter_than_usual_is_doubted(jitter: float) -> None:
+    faulty = standing(2.5, jitter)
+    assert "the level has stood still for" in sentence(faulty)
+    assert inflow_curve(faulty.seen(CUTOFF, CUTOFF)).level_sd > 0.1
+
+
+@pytest.mark.parametrize("days", [1.5, 2.5, 5.0])
+def test_a_container_that_nobody_uses_stands_still_with_its_usual_jitter(days: float) -> None:
+    assert inflow_curve(standing(days, 0.01).seen(CUTOFF, CUTOFF)).doubts == ()
+
+
+def test_a_sensor_that_tells_whole_points_may_show_less_jitter_than_it_has() -> None:
+    """At rest it tells one of two points, or for days the same."""
+    coarse = history()
+    noise = np.random.default_rng(3).normal(0, 0.002, len(coarse.times))
+    unused = np.where(coarse.times > CUTOFF - 2.5 * DAY, 0.304 + noise, coarse.levels)
+    seen = replace(coarse, levels=np.round(100 * unused) / 100).seen(CUTOFF, CUTOFF)
+    assert 0 < seen.levels[-60:].std() < 0.005
+    assert inflow_curve(seen).doubts == ()
+
+
+def test_sound_sensors_are_not_said_to_stand_still() -> None:
+    for seed, per_day in enumerate((0.02, 0.06, 0.12, 0.3)):
+        for every, noise in ((1.0, 0.008), (3.0, 0.02)):
+            sound = sawtooth(seed, days=70, per_day=per_day, interval_hours=every, noise=noise).history
+            for days in range(15, 70, 6):
+                doubts = inflow_curve(sound.seen(sound.times[0] + days * DAY, CUTOFF + 30 * DAY)).doubts
+                assert not any("stood still" in told for told in doubts)
+
+
 def jumped_to(level: float, before: float | None) -> tuple[History, float]:
     """Half a day ago to a level, from where it was or from another one that it had for one and a half days; and what it was then."""
     sound = history()
