@@ -19,7 +19,7 @@ from models.fill_forecast.empirical import EmpiricalInflow, FittedEmpiricalInflo
 from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES
 from models.fill_forecast.history import DAY, FloatArray, History, moment
 from models.fill_forecast.inflow_cases import BANDS, FEATURES, Cases, build_cases
-from models.fill_forecast.inflow_model import ITERATIONS, Regressors, fit_inflow_model, predict_inflow
+from models.fill_forecast.inflow_model import ITERATIONS, Regressors, fit_inflow_model
 from models.fill_forecast.recalibration import factors_of
 from models.fill_forecast.resolving import ForecastMany, hindsight, resolved
 from models.fill_forecast.scores import scores
@@ -32,8 +32,8 @@ from models.fill_forecast.served_inflow import (
     VERSION,
     ServedInflow,
     cell,
-    moved,
 )
+from models.fill_forecast.simple_rates import SIMPLE_RATES
 from models.fill_forecast.weighing import LEAST_ROWS, weigh
 
 VALIDATION_DAYS = 28.0
@@ -50,6 +50,8 @@ _MOST_SPREAD = 1700
 _LEAST_CALIBRATED = 60
 _HALF_TRUSTED_CASES = 100
 _LONGEST_COMPARED_HOURS = 168
+_BEGIN = (OWN_PAST, GLOBAL_MODEL)
+"""Members that count from the start: weights of so few weeks are drawn towards these two alike (docs/forecasting.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,15 +175,16 @@ class _Work:
 
     def calibrated(self, model: ServedInflow, cases: Cases, *, until: float) -> ServedInflow:
         """The model with the weights and offsets that these cases teach."""
-        members = {OWN_PAST: cases.own}
-        if model.regressors and len(cases):
-            members[GLOBAL_MODEL] = predict_inflow(model.regressors, cases.features)
+        members = model.members(cases.own, cases.features) if len(cases) else {}
         weights: dict[str, dict[str, float]] = {}
         offsets: dict[str, tuple[float, ...]] = {}
         for name, band, here in self._cells(cases):
             if here.sum() < LEAST_ROWS and name != EVERY_FRACTION:
                 continue
-            chosen = weigh({key: values[here] for key, values in members.items()}, cases.truth[here], QUANTILES)
+            chosen = weigh({key: values[here] for key, values in members.items()}, cases.truth[here], QUANTILES, begin=_BEGIN)
+            if name != EVERY_FRACTION:
+                of_all = weights[cell(EVERY_FRACTION, band)]
+                chosen = {key: 0.5 * (weight + of_all[key]) for key, weight in chosen.items()}
             mixed = np.sum([chosen[key] * values[here] for key, values in members.items()], axis=0)
             weights[cell(name, band)] = chosen
             offsets[cell(name, band)] = _offsets(mixed, cases.truth[here])
@@ -243,7 +246,7 @@ class _Work:
             cases=cases,
             seed=self._seed,
             iterations=self._iterations,
-            members=(OWN_PAST, GLOBAL_MODEL) if regressors else (OWN_PAST,),
+            members=(OWN_PAST, *((GLOBAL_MODEL,) if regressors else ()), *SIMPLE_RATES),
             weights={},
             offsets={},
             scores=(),
@@ -269,9 +272,7 @@ def _scores(
     """Candidate, its members and the serving model on the fresh cases, by fraction."""
     if not len(fresh):
         return ()
-    forecasts = {NAME: candidate.predict_cases(fresh, fractions), OWN_PAST: fresh.own}
-    if candidate.regressors:
-        forecasts[GLOBAL_MODEL] = moved(predict_inflow(candidate.regressors, fresh.features), (0.0,) * len(QUANTILES))
+    forecasts = {NAME: candidate.predict_cases(fresh, fractions), **candidate.members(fresh.own, fresh.features)}
     if serving is not None:
         forecasts["serving"] = serving.predict_cases(fresh, fractions)
     made = []

@@ -1,9 +1,9 @@
 """The model that the forecast service serves: members weighed by fraction and horizon, then calibrated, with what is known about it.
 
-Members are the container's own past (`empirical`) and a global model (`inflow_model`). By its own past alone is forecast a container that has
-gone silent, one of which deposits are counted and no level is read, and one that a truck has emptied since it was read. In its first week a container
-gets the distribution of its fraction, which until the fourth counts beside the members. A member that an artifact lacks is left out, and the forecast
-says so.
+Members are the container's own past (`empirical`), a global model (`inflow_model`) and the simple rates (`simple_rates`). By its own past alone is
+forecast a container that has gone silent, one of which deposits are counted and no level is read, and one that a truck has emptied since it was
+read. In its first week a container gets the distribution of its fraction, which until the fourth counts beside the members. A member that an
+artifact lacks is left out, and the forecast says so.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from models.domain.forecast_model import ModelDescription
 from models.fill_forecast.empirical import FittedEmpiricalInflow, own_weight
 from models.fill_forecast.evidence import evidence_of
 from models.fill_forecast.explain import STALE
-from models.fill_forecast.features import TAIL_DAYS, state_at
+from models.fill_forecast.features import TAIL_DAYS, State, state_at
 from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES, in_order
 from models.fill_forecast.fusion import fused
 from models.fill_forecast.history import DAY, FIRST_WEEK_DAYS, FloatArray, History, days_read
@@ -29,11 +29,11 @@ from models.fill_forecast.inflow_cases import BANDS, Cases, band_of, features_of
 from models.fill_forecast.inflow_model import Regressors, predict_inflow
 from models.fill_forecast.overlay import apart_from_level_error, uncut_levels
 from models.fill_forecast.recalibration import recalibrated
+from models.fill_forecast.simple_rates import SIMPLE_RATES, by_simple_rates
 
 NAME = "weighed_inflow"
 VERSION = "2"
 OWN_PAST, GLOBAL_MODEL, OF_ITS_FRACTION = "own past", "global model", "usual of its fraction"
-MEMBERS = (OWN_PAST, GLOBAL_MODEL)
 EVERY_FRACTION = "*"
 LEAST_WIDTH = 0.01
 
@@ -58,8 +58,16 @@ class ServedInflow:
 
     def missing_members(self) -> tuple[str, ...]:
         """Members that the description counts on and that are not there, or that this release does not know."""
-        there = {OWN_PAST, *((GLOBAL_MODEL,) if self.regressors else ())}
+        there = (OWN_PAST, *SIMPLE_RATES, *((GLOBAL_MODEL,) if self.regressors else ()))
         return tuple(name for name in self.description.members if name not in there)
+
+    def members(self, own: FloatArray, features: FloatArray) -> dict[str, FloatArray]:
+        """Quantiles [case, quantile] above the robust level at the last reading, by member that is there. `own` are those of the container's own
+        past, `features` as in `inflow_cases.FEATURES`."""
+        found = {OWN_PAST: own}
+        if self.regressors:
+            found[GLOBAL_MODEL] = predict_inflow(self.regressors, features)
+        return found | by_simple_rates(own, own[:, self.description.quantiles.index(0.5)], features)
 
     def forecast(
         self,
@@ -96,23 +104,27 @@ class ServedInflow:
             state_at(self._of_the_tail(history, item, cutoff), cutoff, known_at) if made else None
             for history, item, made in zip(histories, seen, own, strict=True)
         ]
-        asked = [index for index, state in enumerate(states) if state is not None and self.regressors]
-        told: dict[int, FloatArray] = {}
-        if asked:
-            features = np.concatenate([features_of(state, horizons) for state in (states[i] for i in asked) if state is not None])
-            predicted = predict_inflow(self.regressors, features).reshape(len(asked), len(horizons), -1)
-            told = dict(zip(asked, predicted, strict=True))
-        made_all: list[InflowForecast | None] = []
-        for index, (history, alone, state) in enumerate(zip(seen, own, states, strict=True)):
-            if alone is None:
-                made_all.append(None)
-                continue
-            members = {OWN_PAST: above_level(self._unmixed(history, alone, cutoff, known_at, horizon_hours))}
-            if index in told and state is not None:
-                unseen = alone.level_at_cutoff - state.counted_level
-                members[GLOBAL_MODEL] = told[index] - unseen
-            made_all.append(self._weighed(history, alone, members, cutoff, quantiles))
-        return made_all
+        asked = [
+            (self._unmixed(item, made, cutoff, known_at, horizon_hours), state)
+            for item, made, state in zip(seen, own, states, strict=True)
+            if made is not None and state is not None
+        ]
+        told = iter(self._told(asked, horizons))
+        return [
+            self._weighed(item, made, {} if state is None else next(told), cutoff, quantiles) if made else None
+            for item, made, state in zip(seen, own, states, strict=True)
+        ]
+
+    def _told(self, asked: Sequence[tuple[InflowForecast, State]], horizons: FloatArray) -> list[dict[str, FloatArray]]:
+        """What the members tell of each container above its level at the cutoff; all are asked at once."""
+        if not asked:
+            return []
+        unseen = [own.level_at_cutoff - state.counted_level for own, state in asked]
+        above_reading = [above_level(own) + since for (own, _), since in zip(asked, unseen, strict=True)]
+        members = self.members(np.concatenate(above_reading), np.concatenate([features_of(state, horizons) for _, state in asked]))
+        shape = (len(asked), len(horizons), -1)
+        above_cutoff = {name: values.reshape(shape) - np.array(unseen)[:, None, None] for name, values in members.items()}
+        return [{name: values[index] for name, values in above_cutoff.items()} for index in range(len(asked))]
 
     def _unmixed(
         self, seen: History, alone: InflowForecast, cutoff: float, known_at: float, horizon_hours: tuple[int, ...]
@@ -191,9 +203,7 @@ class ServedInflow:
 
     def predict_cases(self, cases: Cases, fractions: Sequence[str]) -> FloatArray:
         """Quantiles [case, quantile] of cases whose `own` is filled, for comparisons."""
-        members = {OWN_PAST: cases.own}
-        if self.regressors:
-            members[GLOBAL_MODEL] = predict_inflow(self.regressors, cases.features)
+        members = self.members(cases.own, cases.features)
         made = np.empty_like(cases.own)
         for index in np.unique(cases.fraction).tolist():
             here = cases.fraction == index

@@ -53,6 +53,19 @@ def test_two_members_with_opposite_errors_are_averaged() -> None:
     assert mean_pinball(truth, combined(members, weights), QUANTILES) == pytest.approx(0.0, abs=1e-9)
 
 
+def test_members_that_count_from_the_start_lose_their_weight_only_to_what_is_better() -> None:
+    """Members that nearly agree share it; one that is far better takes most of it, one that is not there is passed over."""
+    rng = np.random.default_rng(1)
+    truth = rng.random(400)
+    first, second, worse = (truth[:, None] + rng.normal(0, spread, (400, 1)) + np.zeros(3) for spread in (0.1, 0.1, 0.3))
+    alike = weigh({"worse": worse, "first": first, "second": second}, truth, QUANTILES, begin=("first", "second", "absent"))
+    assert alike["worse"] < 0.15
+    assert alike["first"] == pytest.approx(alike["second"], abs=0.2)
+    right = np.repeat(truth[:, None], 3, axis=1)
+    weights = weigh({"first": first, "second": second, "right": right}, truth, QUANTILES, begin=("first", "second"))
+    assert weights["right"] > 0.8
+
+
 def test_with_few_cases_the_first_member_counts_alone() -> None:
     assert weigh({"a": np.zeros((5, 3)), "b": np.ones((5, 3))}, np.ones(5), QUANTILES) == {"a": 1.0, "b": 0.0}
 
