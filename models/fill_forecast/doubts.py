@@ -132,14 +132,20 @@ def _jumped(times: FloatArray, levels: FloatArray, begin: int, swaps: IntArray, 
         return None
     jump, last = _largest(levels, before)
     former = float(np.median(levels[max(begin, last - 2) : last + 1]))
-    # Of a jump that the newest readings alone tell, the level that is taken has followed less, or nothing yet.
-    followed = float(np.clip(np.median(levels[-3:]) - former, 0.0, jump))
+    # The level that is taken is the median of three or, right after an emptying, the newest: it has followed a jump of the newest or has not.
+    few = len(levels) - begin < 3
+    followed = float(np.clip((levels[-1] if few else np.median(levels[-3:])) - former, 0.0, jump))
     if _stands_at_full(levels, last):
         jumped = f"the level jumped by {100 * jump:.0f} points to full at once"
         told = f"{jumped}: most likely a heap or a covered sensor, and the level before it is counted"
         since = min(followed, rate_per_day * float(times[-1] - times[last]) / DAY)
         return Doubt(told, _UNSEEN_INFLOW * since, since - followed, (jump - since) / _TENTH)
-    told = f"the level jumped by {100 * jump:.0f} points at once: a heap, a covered sensor or a large load; half of it is counted"
+    jumped = f"the level jumped by {100 * jump:.0f} points at once"
+    if last == len(levels) - 2 and not few:
+        # Nearly always a spike, which the next reading shows.
+        told = f"{jumped}: the newest reading alone says so, and the level before it is counted"
+        return Doubt(told, 0.0, -followed, (jump - followed) / _TENTH)
+    told = f"{jumped}: a heap, a covered sensor or a large load; half of it is counted"
     return Doubt(told, min(MOST_SD, jump / 2), -followed / 2)
 
 
