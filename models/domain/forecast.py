@@ -13,9 +13,9 @@ FULL_MODEL, PARTIAL, STALE_MODEL, FALLBACK = "full", "partial", "stale", "fallba
 
 class ForecastEvidence(DomainType):
     """What a forecast rests on, as data. Rates are fractions of the capacity per day; `weekday_rates` begin with Monday (UTC days);
-    `members` are the mean weights of what was averaged, `doubts` sentences on what is wrong with the data. Where deposits had a say:
-    how many since the last emptying (or since counting began), and the litres of one. `level_is_read`: by a sensor, in the last weeks.
-    `holidays` are public holidays of the week to come, which are taken for Sundays."""
+    `days_of_data` are the days for which readings tell what comes in, `members` the mean weights of what was averaged, `doubts` sentences on what
+    is wrong with the data. Where deposits had a say: how many since the last emptying (or since counting began), and the litres of one.
+    `level_is_read`: by a sensor, in the last weeks. `holidays` are public holidays of the week to come, which are taken for Sundays."""
 
     last_good_level: float
     last_good_at: UtcDatetime

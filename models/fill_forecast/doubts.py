@@ -16,7 +16,7 @@ from models.fill_forecast.suspects import FULL, LONGEST_JUMP, jitter, jumps_to
 from models.fill_forecast.widening import normal_quantiles
 
 _LEAST_STILL_RISE = 0.12
-_SAME = 1e-3
+SAME = 1e-3
 _A_FEW = 5
 _LEAST_STILL = 24
 _LEAST_FALLS = 12
@@ -28,7 +28,7 @@ _MEDIAN_OF_A_FALL = 0.954
 _LATELY_SUSPECT = 0.2
 _SUSPECT_SD = 0.05
 _LEAST_SWAP_SD = 0.03
-_MOST_SD = 0.29
+MOST_SD = 0.29
 """Of a level between empty and full of which nothing is known."""
 _UNSEEN_INFLOW = 0.5
 """How unsure it is what came in while the sensor did not tell, as a share of what usually does."""
@@ -54,16 +54,17 @@ class Doubt:
 
 def level_doubts(
     raw: tuple[FloatArray, FloatArray], suspects: BoolArray, trusted: tuple[FloatArray, FloatArray], emptyings: Emptyings,
-    swaps: IntArray, rate_per_day: float,
+    swaps: IntArray, rate_per_day: float, uninformative: Doubt | None = None,
 ) -> tuple[Doubt, ...]:  # fmt: skip
-    """Of a signal (times and levels, all and trusted ones) that has at least one trusted reading."""
+    """Of a signal (times and levels, all and trusted ones) that has at least one trusted reading. `uninformative` is the doubt about one that has
+    never said anything (see there), which a jump that is still in doubt explains better."""
     times, levels = trusted
     begin = emptyings.filling_begins
     found = (
         _left_out(*raw, suspects),
         _swapped(levels, swaps[swaps >= begin]),
         _still(times, levels, rate_per_day),
-        _jumped(times, levels, begin, swaps, rate_per_day),
+        _jumped(times, levels, begin, swaps, rate_per_day) or uninformative,
     )
     return tuple(item for item in found if item is not None)
 
@@ -82,7 +83,7 @@ def _swapped(levels: FloatArray, swaps: IntArray) -> Doubt | None:
         return None
     offset = float(np.abs(levels[swaps + 1] - levels[swaps]).max())
     told = f"the sensor was swapped since the last emptying, and the new one reads {100 * offset:.0f} points differently"
-    return Doubt(told, min(_MOST_SD, max(_LEAST_SWAP_SD, offset / 2)))
+    return Doubt(told, min(MOST_SD, max(_LEAST_SWAP_SD, offset / 2)))
 
 
 def _still(times: FloatArray, levels: FloatArray, rate_per_day: float) -> Doubt | None:
@@ -104,7 +105,7 @@ def _still(times: FloatArray, levels: FloatArray, rate_per_day: float) -> Doubt 
 
 def _stands_since(times: FloatArray, levels: FloatArray) -> int:
     """The first reading of those at the end that are all the same or, where that is no day, differ by less than a sensor at rest does."""
-    moved = np.flatnonzero(np.abs(np.diff(levels)) > _SAME)
+    moved = np.flatnonzero(np.abs(np.diff(levels)) > SAME)
     first = int(moved[-1]) + 1 if len(moved) else 0
     if times[-1] - times[first] >= DAY:
         return first
@@ -131,15 +132,21 @@ def _jumped(times: FloatArray, levels: FloatArray, begin: int, swaps: IntArray, 
         return None
     jump, last = _largest(levels, before)
     former = float(np.median(levels[max(begin, last - 2) : last + 1]))
-    # Of a jump that the newest readings alone tell, the level that is taken has followed less, or nothing yet.
-    followed = float(np.clip(np.median(levels[-3:]) - former, 0.0, jump))
+    # The level that is taken is the median of three or, right after an emptying, the newest: it has followed a jump of the newest or has not.
+    few = len(levels) - begin < 3
+    followed = float(np.clip((levels[-1] if few else np.median(levels[-3:])) - former, 0.0, jump))
     if _stands_at_full(levels, last):
         jumped = f"the level jumped by {100 * jump:.0f} points to full at once"
         told = f"{jumped}: most likely a heap or a covered sensor, and the level before it is counted"
         since = min(followed, rate_per_day * float(times[-1] - times[last]) / DAY)
         return Doubt(told, _UNSEEN_INFLOW * since, since - followed, (jump - since) / _TENTH)
-    told = f"the level jumped by {100 * jump:.0f} points at once: a heap, a covered sensor or a large load; half of it is counted"
-    return Doubt(told, min(_MOST_SD, jump / 2), -followed / 2)
+    jumped = f"the level jumped by {100 * jump:.0f} points at once"
+    if last == len(levels) - 2 and not few:
+        # Nearly always a spike, which the next reading shows.
+        told = f"{jumped}: the newest reading alone says so, and the level before it is counted"
+        return Doubt(told, 0.0, -followed, (jump - followed) / _TENTH)
+    told = f"{jumped}: a heap, a covered sensor or a large load; half of it is counted"
+    return Doubt(told, min(MOST_SD, jump / 2), -followed / 2)
 
 
 def jumps_to_full(times: FloatArray, levels: FloatArray, emptyings: Emptyings, swaps: IntArray) -> IntArray:

@@ -57,8 +57,9 @@ class EmpiricalInflow:
                 volumes.append((history.fraction, seen.fused.volume, history.capacity_l))
             if days_read(seen.times) < FIRST_WEEK_DAYS:
                 continue
-            hours, values = hourly(inflow_curve(seen), days=WINDOW_DAYS, end=cutoff)
-            if not len(hours):  # silent for longer than what is looked at
+            curve = inflow_curve(seen)
+            hours, values = hourly(curve, days=WINDOW_DAYS, end=cutoff)
+            if not len(hours) or not curve.days_of_data:  # silent for longer than what is looked at, or uninformative
                 continue
             starts: IntArray = np.unique(np.linspace(0, len(hours) - 1, _POOL_STARTS).astype(np.int64))
             windows = _windows(values, starts, np.array(HORIZON_HOURS))
@@ -107,7 +108,7 @@ class FittedEmpiricalInflow:
         # in the width of every horizon.
         horizons = np.array(horizon_hours, dtype=float)
         spans = np.concatenate([[gap_hours], gap_hours + horizons])
-        days = days_read(seen.times)
+        days = curve.days_of_data
         inflow = self._inflow(curve, history.fraction, days, start, spans, quantiles, cutoff, history.holidays)
         unseen = float(np.interp(0.5, quantiles, inflow[:, 0]))
         ahead = inflow[:, 1:] - unseen

@@ -15,7 +15,7 @@ from models.domain.forecast import FALLBACK, FULL_MODEL, STALE_MODEL, ForecastEv
 from models.fill_forecast.deposit_volume import USUAL_CAPACITY_L
 from models.fill_forecast.explain import EMPTIED_UNREAD, doubts_at
 from models.fill_forecast.fusion import fused
-from models.fill_forecast.history import DAY, HOUR, FloatArray, History, IntArray, days_read, moment
+from models.fill_forecast.history import DAY, HOUR, FloatArray, History, IntArray, moment
 from models.fill_forecast.inflow import InflowCurve, hourly, inflow_curve
 from models.fill_forecast.week_profile import hour_of_week
 
@@ -50,7 +50,7 @@ def evidence_of(seen: History, cutoff: float) -> ForecastEvidence:
         weekday_rates=tuple(_weekday_rates(hours, values, cutoff, usual, seen.holidays).tolist()),
         emptied_at=None if emptied is None else moment(emptied),
         suspect_share=float(curve.suspects[lately].mean()) if bool(lately.any()) else 0.0,
-        days_of_data=days_read(seen.times),
+        days_of_data=curve.days_of_data,
         members={},
         doubts=doubts_at(curve, cutoff),
         holidays=_coming(seen.holidays, cutoff),
@@ -88,8 +88,10 @@ def explained(forecast: InflowForecast, planned: datetime | None, zone_clock: st
     found = forecast.evidence
     if found is None:
         return forecast.basis
-    parts = [_level(found, forecast), _rates(found)]
-    parts += [told for told in (_weekday(found, forecast.cutoff), _holidays(found)) if told]
+    parts = [_level(found, forecast)]
+    parts += [_rates(found), _weekday(found, forecast.cutoff)] if found.days_of_data else ["readings do not tell what comes in"]
+    parts += [_holidays(found)]
+    parts = [part for part in parts if part]
     parts.append(f"collection planned {zone_clock or planned.isoformat()}" if planned else "no collection planned")
     doubts = [*found.doubts, *([f"{100 * found.suspect_share:.0f} % suspect"] if found.suspect_share > 0.05 else [])]
     parts.append(f"data {forecast.data_grade}" + (f" ({', '.join(doubts)})" if doubts else ""))

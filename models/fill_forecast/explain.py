@@ -40,7 +40,9 @@ def basis_sentence(curve: InflowCurve, cutoff: float, grade: str, days: float, *
     """One sentence: level and age of the last good reading, rate, emptyings, and what is wrong with the data, if anything."""
     level = f"{100 * curve.level_at_end():.0f} % full {_ago(cutoff - curve.times[-1])}"
     if first_week:
-        return f"{level}; only {_span(days * DAY)} of readings, so this is what containers of its fraction usually get."
+        uninformative = days_read(curve.times) >= FIRST_WEEK_DAYS
+        why = ", ".join(doubts_at(curve, cutoff)) if uninformative else f"only {_span(days * DAY)} of readings"
+        return f"{level}; {why}, so this is what containers of its fraction usually get."
     rate = f"{100 * curve.rate_per_day:.1f} points a day over {_span(days * DAY)}"
     emptyings = _emptied(curve, cutoff)
     named = doubts_at(curve, cutoff)

@@ -13,10 +13,11 @@ import numpy as np
 from models.fill_forecast.doubts import Doubt, jumps_to_full, level_doubts
 from models.fill_forecast.emptyings import Emptyings, detect_emptyings, reported_share, reported_unread
 from models.fill_forecast.fusion import Fusion, fused
-from models.fill_forecast.history import DAY, HOUR, SPARSE, BoolArray, FloatArray, History, is_sparse, usual_interval
+from models.fill_forecast.history import DAY, HOUR, SPARSE, BoolArray, FloatArray, History, days_read, is_sparse, usual_interval
 from models.fill_forecast.left_behind import LEFT_BEHIND_SD, LeftBehind, left_behind
 from models.fill_forecast.suspects import FULL, jitter, suspect_readings
 from models.fill_forecast.swaps import swap_steps, without_offsets
+from models.fill_forecast.uninformative import uninformative
 
 _MOST_CARRIED = 0.05
 _FADING_GAIN = 0.03
@@ -37,7 +38,8 @@ class InflowCurve:
     that the interval up to reading i+1 touched full. `left` is what emptyings usually leave, `usual` what comes in by the
     hours of an average day. `level_sd` is how sure the last level is beyond a sensor's ordinary jitter (`level_sd_above`: upwards, beyond that),
     `doubts` say why. `fusion` is there where deposits had a say. `emptied_unread` is when a truck reported to have emptied it, if no reading has
-    shown that yet; doubts about the level end there. `reported_share` of its emptyings are reported by trucks.
+    shown that yet; doubts about the level end there. `reported_share` of its emptyings are reported by trucks. `days_of_data` are the days for which
+    readings tell what comes in: none where they are `uninformative`.
     """
 
     times: FloatArray
@@ -49,6 +51,7 @@ class InflowCurve:
     left: LeftBehind
     rate_per_day: float
     usual: UsualDay
+    days_of_data: float
     level_sd: float = 0.0
     level_shift: float = 0.0
     level_sd_above: float = 0.0
@@ -147,7 +150,8 @@ def inflow_curve(history: History) -> InflowCurve:
     open_ = ~emptied & ~censored & ~offset
     usual_day = _usual_day(times, increments, open_, censored)
     usual = usual_day.inflow(times[:-1], times[1:])
-    left = left_behind(emptyings, usual, jitter(levels))
+    nothing_told = uninformative(times, levels, open_, emptyings)
+    left = left_behind(emptyings, usual, jitter(levels)) if nothing_told is None else LeftBehind(0.0, LEFT_BEHIND_SD)
     # What came in around an emptying: the usual share of the gap, at least what is seen above the usual residual.
     seen_after = np.maximum(0.0, levels[1:] - left.level - 0.05)
     increments = np.where(emptied, np.maximum(usual, np.minimum(seen_after, 2 * usual)), increments)
@@ -158,7 +162,9 @@ def inflow_curve(history: History) -> InflowCurve:
     doubts = (
         ()
         if unread is not None
-        else level_doubts((history.times, history.levels), suspects, (times, levels), emptyings, swaps, usual_day.per_day)
+        else level_doubts(
+            (history.times, history.levels), suspects, (times, levels), emptyings, swaps, usual_day.per_day, nothing_told
+        )
     )
     worst = max(doubts, key=lambda item: item.most_sd, default=Doubt("", 0.0))
     return InflowCurve(
@@ -171,10 +177,11 @@ def inflow_curve(history: History) -> InflowCurve:
         left=left,
         rate_per_day=usual_day.per_day,
         usual=usual_day,
+        days_of_data=days_read(history.times) if nothing_told is None else 0.0,
         level_sd=worst.level_sd if unread is None else left.sd,
         level_shift=worst.level_shift,
         level_sd_above=worst.level_sd_above,
-        doubts=tuple(item.sentence for item in doubts),
+        doubts=tuple(item.sentence for item in ((nothing_told,) if unread and nothing_told else doubts)),
         emptied_unread=unread,
         reported_share=reported_share(times, emptyings, history.collections),
     )
@@ -193,6 +200,7 @@ def _fused_curve(history: History, found: Fusion) -> InflowCurve:
         left=LeftBehind(found.residual, LEFT_BEHIND_SD),
         rate_per_day=usual_day.per_day,
         usual=usual_day,
+        days_of_data=days_read(history.times),
         # What a level and deposits in order leave open, forecasts of the last weeks have shown.
         level_sd=found.level_sd if found.doubts or not found.level_is_read else 0.0,
         doubts=found.doubts,

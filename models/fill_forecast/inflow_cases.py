@@ -101,6 +101,8 @@ def build_cases(
         if len(history.times) < 2:
             continue
         curve = inflow_curve(history)
+        if not curve.days_of_data:  # uninformative
+            continue
         fraction = fractions.index(history.fraction)
         for cutoff in cutoffs_between(history, begin, end, most_cutoffs).tolist():
             state = state_at(history, cutoff, known_at)

@@ -119,9 +119,9 @@ def hindsight(
     step: int = 1,
 ) -> list[Hindsight]:
     """What a forecaster would have said at these cutoffs. It must have learnt nothing later than the first of them, or nothing that counts for
-    containers of four weeks and more: younger and silent ones are left out. How wide another one would have been (`wide_as`) may be asked of one
-    that has learnt later. One container in `step` is asked at each cutoff, another at the next: outcomes of one container have more in common than
-    those of one day."""
+    containers of four weeks and more: younger, silent and uninformative ones are left out. How wide another one would have been (`wide_as`) may
+    be asked of one that has learnt later. One container in `step` is asked at each cutoff, another at the next: outcomes of one container have
+    more in common than those of one day."""
     curves: dict[str, InflowCurve] = {}
     found: list[Hindsight] = []
     for turn, cutoff in enumerate(cutoffs):
@@ -132,7 +132,8 @@ def hindsight(
             if made is not None and cutoff - made.level_observed_at.timestamp() <= DAY / 2:
                 name = history.container_id
                 curve = curves.get(name) or curves.setdefault(name, inflow_curve(history))
-                found.append(Hindsight(made, history, curve, its_width))
+                if curve.days_of_data:
+                    found.append(Hindsight(made, history, curve, its_width))
     return found
 
 

@@ -191,6 +191,45 @@ def test_of_a_jump_that_one_reading_tells_nothing_is_counted_yet() -> None:
     assert curve.level_at_end() == pytest.approx(usual, abs=0.03)
 
 
+def newest_readings(count: int, level: float) -> History:
+    """The last so many readings before the cutoff, at a level."""
+    return changed((count - 0.1) / 24, level)
+
+
+def test_of_a_jump_below_full_that_the_newest_reading_alone_tells_the_level_before_is_counted_and_it_reaches_up_to_the_reading() -> (
+    None
+):
+    usual = inflow_curve(history().seen(CUTOFF, CUTOFF)).level_at_end()
+    curve = inflow_curve(newest_readings(1, 0.9).seen(CUTOFF, CUTOFF))
+    assert curve.levels[-2] < 0.6 < curve.levels[-1] == 0.9
+    (told,) = curve.doubts
+    assert "points at once" in told
+    assert told.endswith("the newest reading alone says so, and the level before it is counted")
+    assert curve.level_at_end() == pytest.approx(usual, abs=0.03)
+    assert curve.level_sd < 0.03
+    assert curve.level_at_end() + 1.2816 * curve.level_sd_above == pytest.approx(0.9, abs=0.03)
+    assert "data doubtful" in sentence(newest_readings(1, 0.9))
+
+
+def test_of_a_jump_below_full_that_two_readings_tell_half_is_counted() -> None:
+    usual = inflow_curve(history().seen(CUTOFF, CUTOFF)).level_at_end()
+    curve = inflow_curve(newest_readings(2, 0.9).seen(CUTOFF, CUTOFF))
+    assert any("half of it is counted" in told for told in curve.doubts)
+    assert curve.level_at_end() == pytest.approx((usual + 0.9) / 2, abs=0.03)
+
+
+def test_of_a_jump_from_the_first_reading_after_an_emptying_half_is_counted() -> None:
+    """There is no level before it that readings agree on, and the newest is what is taken."""
+    sound = history()
+    seen = sound.seen(CUTOFF, CUTOFF)
+    levels = np.where(sound.times > seen.times[-3], np.where(sound.times > seen.times[-2], 0.9, 0.03), sound.levels)
+    emptied = replace(sound, levels=levels, collections=seen.times[-3:-2] + 600)
+    curve = inflow_curve(emptied.seen(CUTOFF, CUTOFF))
+    assert curve.levels[-2:].tolist() == [0.03, 0.9]
+    assert any("half of it is counted" in told for told in curve.doubts)
+    assert curve.level_at_end() == pytest.approx(0.465, abs=0.03)
+
+
 def test_a_sensor_of_few_levels_may_stand_still() -> None:
     sound = history()
     coarse = replace(sound, levels=np.round(sound.levels * 5) / 5)

@@ -1,0 +1,41 @@
+"""Histories that say nothing of how a container fills: full, or exactly the same, ever since it is read.
+
+What was read at full is a lower bound, and a level that has never moved is a sensor's as likely as a container's: neither is a container into which
+nothing comes. Called by `inflow`; such a container is forecast as one in its first week, and its level is doubted.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.fill_forecast.doubts import MOST_SD, SAME, Doubt
+from models.fill_forecast.emptyings import Emptyings
+from models.fill_forecast.history import DAY, FIRST_WEEK_DAYS, BoolArray, FloatArray, days_read, is_sparse
+from models.fill_forecast.suspects import FULL
+
+_LEAST_BELOW_FULL = DAY
+_STILL_DAYS = 14.0
+"""By then a slow container (two points a day) has risen by more than the step of a sensor that knows six levels."""
+
+
+def uninformative(times: FloatArray, levels: FloatArray, below_full: BoolArray, emptyings: Emptyings) -> Doubt | None:
+    """The doubt about the level of such a history; None where it says something, is shorter than its first week, or is sparse. `below_full` are
+    intervals between readings in which the level could be read."""
+    days = days_read(times)
+    if days < FIRST_WEEK_DAYS or is_sparse(times):
+        return None
+    if _reads_full(times, levels, below_full, emptyings):
+        why = "although it was emptied: a covered sensor" if len(emptyings) else "a covered sensor, or it is never emptied"
+        told = f"it has read full for {days:.0f} days{' ' if len(emptyings) else ': '}{why}"
+    elif days >= _STILL_DAYS and float(np.ptp(levels)) <= SAME:
+        told = f"the level has never moved in {days:.0f} days: a stuck sensor, or nobody uses it"
+    else:
+        return None
+    # Half way between the level as it is read and one of which nothing is known.
+    return Doubt(told, MOST_SD, (0.5 - float(levels[-1])) / 2)
+
+
+def _reads_full(times: FloatArray, levels: FloatArray, below_full: BoolArray, emptyings: Emptyings) -> bool:
+    """But for less than a day, in which it may have been set up, and at most where trucks reported an emptying, without being seen empty."""
+    seen_emptied = bool(np.any(levels[emptyings.first_after] < FULL))
+    return levels[-1] >= FULL and not seen_emptied and float(np.diff(times)[below_full].sum()) < _LEAST_BELOW_FULL
