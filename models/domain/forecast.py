@@ -53,7 +53,8 @@ class InflowForecast(DomainType):
     `inflow_quantiles[q][h]` is the quantile `quantiles[q]` of what flows in between the cutoff and `cutoff + horizon_hours[h]`.
     Rows do not cross and do not fall with time. `level_at_cutoff` is the robust level then, `level_observed_at` when it was
     last read. `data_grade` is "good", "doubtful" or "stale"; `basis` is one sentence on what the forecast rests on.
-    `level_error[q]` is what to add to `level_at_cutoff` for its own quantile (empty: taken as exact): a sensor sees a heap, not the mean.
+    `level_error[q]` is what to add to `level_at_cutoff` for its own quantile (empty: taken as exact): a sensor sees a heap, not the mean, and what
+    came in since a silent one was read is not known.
     `level_sd` is how unsure that level is beyond a sensor in order (standard deviation), `errors_shared` whether it errs the way the inflow does
     (both from the same litres per deposit), `level_sd_above` how unsure upwards, beyond that.
     `emptied_unseen` is the chance that a silent container was emptied since it was read, which `level_error` holds then.

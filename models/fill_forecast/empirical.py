@@ -21,6 +21,7 @@ from models.fill_forecast.history import DAY, FIRST_WEEK_DAYS, HOUR, FloatArray,
 from models.fill_forecast.inflow import InflowCurve, hourly, inflow_curve
 from models.fill_forecast.recalibration import factors_of, recalibrated
 from models.fill_forecast.resolving import hindsight, level_errors, resolved
+from models.fill_forecast.suspects import FULL
 from models.fill_forecast.unseen_emptying import UnseenEmptying, unseen_emptying
 from models.fill_forecast.week_profile import hour_of_week, usual_inflow, week_profile
 from models.fill_forecast.widening import normal_quantiles, widened
@@ -116,9 +117,10 @@ class FittedEmpiricalInflow:
         by_deposits_alone = curve.fusion is not None and not curve.fusion.level_is_read
         error = None if by_deposits_alone or curve.emptied_unread is not None else self.level_errors.get(history.fraction)
         first_week = days < FIRST_WEEK_DAYS
-        maybe_emptied = unseen_emptying(curve, cutoff) if grade == STALE else None
-        if maybe_emptied is not None:
-            # What fell into the time since the last reading is in the level then, and no longer in the width of every horizon.
+        silent = grade == STALE
+        if silent and not (first_week or by_deposits_alone):
+            # What fell into the time since the last reading is in the level then, and no longer in the width of every horizon. A rate that is not
+            # known itself errs alike before and after the cutoff, so there it stays in both.
             ahead = self._inflow(curve, history.fraction, days, cutoff, horizons, quantiles, cutoff, history.holidays)
         made = InflowForecast(
             container_id=history.container_id,
@@ -140,9 +142,9 @@ class FittedEmpiricalInflow:
             level_after_sd=curve.left.sd,
             level_error=tuple(np.interp(quantiles, QUANTILES, error).tolist()) if error else (),
         )
-        if maybe_emptied is not None or not (first_week or grade == STALE or by_deposits_alone):
+        if not (first_week or by_deposits_alone):
             made = recalibrated(made, history.fraction, self.factors).model_copy(update={"uncalibrated": None})
-        return made if maybe_emptied is None else _perhaps_emptied(made, maybe_emptied, curve, inflow[:, 0])
+        return _gone_silent(made, curve, inflow[:, 0]) if silent else made
 
     def _inflow(
         self,
@@ -181,6 +183,21 @@ class FittedEmpiricalInflow:
         hours = np.concatenate([[0.0], HORIZON_HOURS])
         beyond = np.maximum(1.0, spans / hours[-1])  # a silent container: go on at the last rate
         return np.array([np.interp(spans, hours, row) * beyond for row in with_zero])
+
+
+def _gone_silent(made: InflowForecast, curve: InflowCurve, unseen: FloatArray) -> InflowForecast:
+    """The forecast of a container that was not read for long: how much may have come in since, `unseen` [quantile], or whether it was emptied, is
+    part of the error of its level."""
+    maybe = unseen_emptying(curve, made.cutoff.timestamp())
+    if maybe is not None:
+        return _perhaps_emptied(made, maybe, curve, unseen)
+    middle = np.interp(0.5, made.quantiles, unseen)
+    expected = curve.level_known() + middle
+    of_sensor = np.array(made.level_error) if made.level_error and curve.level_known() < FULL else np.zeros(len(unseen))
+    spread = np.sign(np.array(made.quantiles) - 0.5) * np.hypot(unseen - middle, of_sensor)
+    # Expected to be more than full, it is less by what is left below full.
+    error = np.where(spread < 0, np.clip(expected + spread, 0.0, 1.0) - made.level_at_cutoff, spread)
+    return made.model_copy(update={"level_error": tuple(error.tolist())})
 
 
 def _perhaps_emptied(made: InflowForecast, maybe: UnseenEmptying, curve: InflowCurve, unseen: FloatArray) -> InflowForecast:

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from models.domain.forecast import InflowForecast
+from models.fill_forecast.explain import STALE
 from models.fill_forecast.history import FloatArray
 from models.fill_forecast.suspects import FULL
 from models.fill_forecast.widening import normal_quantiles, widened
@@ -117,8 +118,9 @@ def _exceedance(forecast: InflowForecast, moment: datetime, level: float, collec
 
 
 def _level_is_sure(forecast: InflowForecast) -> bool:
-    """Whether a level at full is taken for full, whatever the sensor's ordinary error."""
-    return _as_a_sensor_in_order(forecast) and forecast.emptied_unseen == 0
+    """Whether a level at full is taken for full, whatever the sensor's ordinary error: not that of a silent one, which may be lower."""
+    lowest = forecast.level_at_cutoff + min(forecast.level_error, default=0.0)
+    return _as_a_sensor_in_order(forecast) and forecast.emptied_unseen == 0 and (forecast.data_grade != STALE or lowest >= FULL)
 
 
 def _as_a_sensor_in_order(forecast: InflowForecast) -> bool:

@@ -148,4 +148,12 @@ def test_a_noisy_sensor_that_reads_full_is_full_and_a_silent_one_that_was_perhap
     assert overflow_probability(noisy, soon) == 1.0
     silent = noisy.model_copy(update={"level_error": (-0.9, 0.0, 0.0), "emptied_unseen": 0.5})
     assert 0.4 < overflow_probability(silent, soon) < 0.7
-    assert overflow_probability(noisy.model_copy(update={"data_grade": "stale"}), soon) == 1.0
+
+
+def test_one_that_is_full_by_what_came_in_unseen_is_full_as_far_as_that_is_sure() -> None:
+    silent = steady(level=1.0).model_copy(update={"data_grade": "stale"})
+    soon = silent.cutoff + timedelta(hours=1)
+    assert overflow_probability(silent, soon) == 1.0
+    unsure = silent.model_copy(update={"level_error": (-0.3, 0.0, 0.0)})
+    assert 0.4 < overflow_probability(unsure, soon) < 0.7
+    assert time_to_level(unsure, 1.0).by(0.9) != unsure.cutoff
