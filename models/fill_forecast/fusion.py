@@ -107,7 +107,7 @@ class _Work:
     def __init__(self, history: History, deposits: Series) -> None:
         self._history, self._deposits = history, deposits
         self._silent = _silent_spans(history, deposits)
-        self._trusted = ~suspect_readings(history.times, history.levels)
+        self._trusted = ~suspect_readings(history.times, history.levels, history.collections)
         self._noise = max(_LEAST_JITTER, jitter(history.levels[self._trusted]))
         self._volume = self._learnt()
         stuck = self._stuck()

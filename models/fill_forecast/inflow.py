@@ -131,7 +131,7 @@ def inflow_curve(history: History) -> InflowCurve:
     history = fused(history)
     if history.fused is not None:
         return _fused_curve(history, history.fused)
-    suspects = suspect_readings(history.times, history.levels)
+    suspects = suspect_readings(history.times, history.levels, history.collections)
     times, levels = history.times[~suspects], history.levels[~suspects]
     swaps = swap_steps(times, history.swapped)
     emptyings = without_offsets(detect_emptyings(times, levels, history.collections), swaps)
