@@ -134,7 +134,7 @@ def inflow_curve(history: History) -> InflowCurve:
     suspects = suspect_readings(history.times, history.levels, history.collections)
     times, levels = history.times[~suspects], history.levels[~suspects]
     swaps = swap_steps(times, history.swapped)
-    emptyings = without_offsets(detect_emptyings(times, levels, history.collections), swaps)
+    emptyings = without_offsets(times, detect_emptyings(times, levels, history.collections), swaps, history.collections)
     increments = np.diff(levels)
     emptied = np.zeros(len(increments), dtype=bool)
     emptied[emptyings.last_before] = True
