@@ -28,7 +28,7 @@ _MEDIAN_OF_A_FALL = 0.954
 _LATELY_SUSPECT = 0.2
 _SUSPECT_SD = 0.05
 _LEAST_SWAP_SD = 0.03
-_MOST_SD = 0.29
+MOST_SD = 0.29
 """Of a level between empty and full of which nothing is known."""
 _UNSEEN_INFLOW = 0.5
 """How unsure it is what came in while the sensor did not tell, as a share of what usually does."""
@@ -82,7 +82,7 @@ def _swapped(levels: FloatArray, swaps: IntArray) -> Doubt | None:
         return None
     offset = float(np.abs(levels[swaps + 1] - levels[swaps]).max())
     told = f"the sensor was swapped since the last emptying, and the new one reads {100 * offset:.0f} points differently"
-    return Doubt(told, min(_MOST_SD, max(_LEAST_SWAP_SD, offset / 2)))
+    return Doubt(told, min(MOST_SD, max(_LEAST_SWAP_SD, offset / 2)))
 
 
 def _still(times: FloatArray, levels: FloatArray, rate_per_day: float) -> Doubt | None:
@@ -139,7 +139,7 @@ def _jumped(times: FloatArray, levels: FloatArray, begin: int, swaps: IntArray, 
         since = min(followed, rate_per_day * float(times[-1] - times[last]) / DAY)
         return Doubt(told, _UNSEEN_INFLOW * since, since - followed, (jump - since) / _TENTH)
     told = f"the level jumped by {100 * jump:.0f} points at once: a heap, a covered sensor or a large load; half of it is counted"
-    return Doubt(told, min(_MOST_SD, jump / 2), -followed / 2)
+    return Doubt(told, min(MOST_SD, jump / 2), -followed / 2)
 
 
 def jumps_to_full(times: FloatArray, levels: FloatArray, emptyings: Emptyings, swaps: IntArray) -> IntArray:

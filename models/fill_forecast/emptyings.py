@@ -52,7 +52,7 @@ def detect_emptyings(times: FloatArray, levels: FloatArray, reported: FloatArray
     before, after = _medians(levels, width)
     drop = before - after
     step = levels[:-1] - levels[1:]
-    least = _SMALLEST_DROP if sparse else max(_SMALLEST_DROP, 4 * jitter(levels))
+    least = _SMALLEST_DROP if sparse else least_drop(levels)
     candidate = (drop >= least) & (drop >= _RELATIVE_DROP * before) & (step >= 0.4 * drop)
     if not sparse:
         candidate |= _sharp_falls(levels, step, least)
@@ -60,6 +60,11 @@ def detect_emptyings(times: FloatArray, levels: FloatArray, reported: FloatArray
     if reported is not None and len(reported):
         found = _joined(found, times, reported)
     return _gather(found, levels, width)
+
+
+def least_drop(levels: FloatArray) -> float:
+    """By how much an emptying lowers the level of a container that is read often."""
+    return max(_SMALLEST_DROP, 4 * jitter(levels))
 
 
 def reported_unread(times: FloatArray, emptyings: Emptyings, reported: FloatArray) -> float | None:

@@ -6,10 +6,11 @@ emptying, the usual rate stands in, because what was read there is only a lower 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from models.fill_forecast.denied import denied_doubt, denied_emptyings
 from models.fill_forecast.doubts import Doubt, jumps_to_full, level_doubts
 from models.fill_forecast.emptyings import Emptyings, detect_emptyings, reported_share, reported_unread
 from models.fill_forecast.fusion import Fusion, fused
@@ -147,21 +148,17 @@ def inflow_curve(history: History) -> InflowCurve:
     open_ = ~emptied & ~censored & ~offset
     usual_day = _usual_day(times, increments, open_, censored)
     usual = usual_day.inflow(times[:-1], times[1:])
-    left = left_behind(emptyings, usual, jitter(levels))
+    denied = denied_emptyings(times, levels, emptyings, usual_day)
+    left = left_behind(emptyings.of(~denied), usual, jitter(levels))
     # What came in around an emptying: the usual share of the gap, at least what is seen above the usual residual.
     seen_after = np.maximum(0.0, levels[1:] - left.level - 0.05)
+    seen_after[emptyings.last_before[denied]] = 0.0
     increments = np.where(emptied, np.maximum(usual, np.minimum(seen_after, 2 * usual)), increments)
     increments = np.where(censored, np.maximum(increments, usual), increments)
     # From one sensor to the next the difference is no inflow, and a jump to full is most likely none.
     increments = np.where(offset, usual, increments)
     unread = reported_unread(times, emptyings, history.collections)
-    doubts = (
-        ()
-        if unread is not None
-        else level_doubts((history.times, history.levels), suspects, (times, levels), emptyings, swaps, usual_day.per_day)
-    )
-    worst = max(doubts, key=lambda item: item.most_sd, default=Doubt("", 0.0))
-    return InflowCurve(
+    curve = InflowCurve(
         times=times,
         levels=levels,
         cumulative=np.concatenate([[0.0], np.cumsum(increments)]) if len(times) else np.empty(0),
@@ -171,12 +168,35 @@ def inflow_curve(history: History) -> InflowCurve:
         left=left,
         rate_per_day=usual_day.per_day,
         usual=usual_day,
-        level_sd=worst.level_sd if unread is None else left.sd,
+        emptied_unread=unread,
+        reported_share=reported_share(times, emptyings, history.collections),
+    )
+    if unread is not None:
+        return replace(curve, level_sd=left.sd)
+    doubts = level_doubts((history.times, history.levels), suspects, (times, levels), emptyings, swaps, usual_day.per_day)
+    return _doubted(curve, (*doubts, *_denied(curve, denied, history.collections)))
+
+
+def _denied(curve: InflowCurve, denied: BoolArray, reported: FloatArray) -> tuple[Doubt, ...]:
+    """The doubt in the newest emptying, where readings deny it."""
+    if not len(denied) or not denied[-1]:
+        return ()
+    now, step = curve.times[-1:], curve.emptyings.last_before[-1]
+    at = reported[int(np.searchsorted(reported, curve.times[step]))]
+    emptied_to = curve.left.level + float(curve.usual.inflow(np.array([at]), now)[0])
+    found = denied_doubt(curve.level_read(), emptied_to, float(at), float(now[0]))
+    return () if found is None else (found,)
+
+
+def _doubted(curve: InflowCurve, doubts: tuple[Doubt, ...]) -> InflowCurve:
+    """All of them told, and the level as unsure as the worst makes it."""
+    worst = max(doubts, key=lambda item: item.most_sd, default=Doubt("", 0.0))
+    return replace(
+        curve,
+        level_sd=worst.level_sd,
         level_shift=worst.level_shift,
         level_sd_above=worst.level_sd_above,
         doubts=tuple(item.sentence for item in doubts),
-        emptied_unread=unread,
-        reported_share=reported_share(times, emptyings, history.collections),
     )
 
 
