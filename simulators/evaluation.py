@@ -91,9 +91,9 @@ def history_of_series(series: FillSeries, *, counted: bool = False) -> History:
 def score_emptyings(series: FillSeries, *, reported_share: float = 0.0) -> EmptyingScore:
     """Detects as the service does, suspects first, and compares one to one with the true emptyings between first and last reading. Of
     `reported_share` of the emptyings the trucks' own records are joined, right to a quarter of an hour; the others nobody reported."""
-    trusted = ~suspect_readings(series.times, series.levels)
-    times = series.times[trusted]
     reported = reported_collections(series, reported_share) if reported_share > 0 else None
+    trusted = ~suspect_readings(series.times, series.levels, reported)
+    times = series.times[trusted]
     found = detect_emptyings(times, series.levels[trusted], reported)
     real = series.emptied[(series.emptied > times[0]) & (series.emptied < times[-1])]
     hit = matched(series, times, found, real)

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.domain.forecast import Emptying
-from models.fill_forecast.history import HOUR, BoolArray, FloatArray, IntArray, is_sparse, moment, usual_interval
-from models.fill_forecast.suspects import jitter
+from models.fill_forecast.history import BoolArray, FloatArray, IntArray, is_sparse, moment, usual_interval
+from models.fill_forecast.suspects import REPORT_LATE, jitter
 
 _SMALLEST_DROP = 0.07
 _RELATIVE_DROP = 0.4
-_REPORT_LATE = 6 * HOUR
-"""How much later than the emptying a crew may report it, or earlier than a reading shows it."""
 _LATELY = 10
 
 
@@ -54,7 +52,7 @@ def detect_emptyings(times: FloatArray, levels: FloatArray, reported: FloatArray
     before, after = _medians(levels, width)
     drop = before - after
     step = levels[:-1] - levels[1:]
-    least = _SMALLEST_DROP if sparse else max(_SMALLEST_DROP, 4 * jitter(levels))
+    least = _SMALLEST_DROP if sparse else least_drop(levels)
     candidate = (drop >= least) & (drop >= _RELATIVE_DROP * before) & (step >= 0.4 * drop)
     if not sparse:
         candidate |= _sharp_falls(levels, step, least)
@@ -62,6 +60,11 @@ def detect_emptyings(times: FloatArray, levels: FloatArray, reported: FloatArray
     if reported is not None and len(reported):
         found = _joined(found, times, reported)
     return _gather(found, levels, width)
+
+
+def least_drop(levels: FloatArray) -> float:
+    """By how much an emptying lowers the level of a container that is read often."""
+    return max(_SMALLEST_DROP, 4 * jitter(levels))
 
 
 def reported_unread(times: FloatArray, emptyings: Emptyings, reported: FloatArray) -> float | None:
@@ -74,16 +77,16 @@ def reported_unread(times: FloatArray, emptyings: Emptyings, reported: FloatArra
     if not len(emptyings):
         return newest
     fall = float(times[emptyings.first_after[-1]])
-    reported_before = bool(np.any(np.abs(reported[reported < newest] - fall) <= _REPORT_LATE))
-    return None if newest - fall <= _REPORT_LATE and not reported_before else newest
+    reported_before = bool(np.any(np.abs(reported[reported < newest] - fall) <= REPORT_LATE))
+    return None if newest - fall <= REPORT_LATE and not reported_before else newest
 
 
 def reported_share(times: FloatArray, emptyings: Emptyings, reported: FloatArray) -> float:
     """The part of the last emptyings that trucks reported, 0 to 1."""
     if not len(emptyings) or not len(reported):
         return 0.0
-    before = times[emptyings.last_before[-_LATELY:]] - _REPORT_LATE
-    after = times[emptyings.first_after[-_LATELY:]] + _REPORT_LATE
+    before = times[emptyings.last_before[-_LATELY:]] - REPORT_LATE
+    after = times[emptyings.first_after[-_LATELY:]] + REPORT_LATE
     return float(np.mean(np.searchsorted(reported, after, side="right") > np.searchsorted(reported, before)))
 
 
@@ -138,7 +141,7 @@ def _joined(found: IntArray, times: FloatArray, reported: FloatArray) -> IntArra
     place = np.searchsorted(slots, found)
     left, right = slots[np.maximum(place - 1, 0)], slots[np.minimum(place, len(slots) - 1)]
     nearest = np.where(np.abs(found - left) <= np.abs(right - found), left, right)
-    matched = np.abs(times[nearest] - times[found]) <= _REPORT_LATE + usual_interval(times)
+    matched = np.abs(times[nearest] - times[found]) <= REPORT_LATE + usual_interval(times)
     unseen = np.setdiff1d(slots, nearest[matched])
     return np.union1d(unseen, found).astype(np.int64)
 

@@ -107,7 +107,7 @@ class _Work:
     def __init__(self, history: History, deposits: Series) -> None:
         self._history, self._deposits = history, deposits
         self._silent = _silent_spans(history, deposits)
-        self._trusted = ~suspect_readings(history.times, history.levels)
+        self._trusted = ~suspect_readings(history.times, history.levels, history.collections)
         self._noise = max(_LEAST_JITTER, jitter(history.levels[self._trusted]))
         self._volume = self._learnt()
         stuck = self._stuck()
@@ -124,7 +124,8 @@ class _Work:
         """From all trusted readings, or without the filling that is not over, in which a sensor may be stuck."""
         times, levels = self._history.times[self._trusted], self._history.levels[self._trusted]
         swaps = swap_steps(times, self._history.swapped)
-        self._emptyings = without_offsets(detect_emptyings(times, levels, self._history.collections), swaps)
+        reported = self._history.collections
+        self._emptyings = without_offsets(times, detect_emptyings(times, levels, reported), swaps, reported)
         total, comparable = deposits_between(self._deposits, times), self._counted_up_to(times)
         comparable[swaps + 1] = 0.0
         rises = level_rises(times, levels, self._emptyings, total, comparable)

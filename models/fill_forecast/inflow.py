@@ -6,10 +6,11 @@ emptying, the usual rate stands in, because what was read there is only a lower 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from models.fill_forecast.denied import denied_doubt, denied_emptyings
 from models.fill_forecast.doubts import Doubt, jumps_to_full, level_doubts
 from models.fill_forecast.emptyings import Emptyings, detect_emptyings, reported_share, reported_unread
 from models.fill_forecast.fusion import Fusion, fused
@@ -134,10 +135,10 @@ def inflow_curve(history: History) -> InflowCurve:
     history = fused(history)
     if history.fused is not None:
         return _fused_curve(history, history.fused)
-    suspects = suspect_readings(history.times, history.levels)
+    suspects = suspect_readings(history.times, history.levels, history.collections)
     times, levels = history.times[~suspects], history.levels[~suspects]
     swaps = swap_steps(times, history.swapped)
-    emptyings = without_offsets(detect_emptyings(times, levels, history.collections), swaps)
+    emptyings = without_offsets(times, detect_emptyings(times, levels, history.collections), swaps, history.collections)
     increments = np.diff(levels)
     emptied = np.zeros(len(increments), dtype=bool)
     emptied[emptyings.last_before] = True
@@ -151,23 +152,17 @@ def inflow_curve(history: History) -> InflowCurve:
     usual_day = _usual_day(times, increments, open_, censored)
     usual = usual_day.inflow(times[:-1], times[1:])
     nothing_told = uninformative(times, levels, open_, emptyings)
-    left = left_behind(emptyings, usual, jitter(levels)) if nothing_told is None else LeftBehind(0.0, LEFT_BEHIND_SD)
+    denied = denied_emptyings(times, levels, emptyings, usual_day)
+    left = left_behind(emptyings.of(~denied), usual, jitter(levels)) if nothing_told is None else LeftBehind(0.0, LEFT_BEHIND_SD)
     # What came in around an emptying: the usual share of the gap, at least what is seen above the usual residual.
     seen_after = np.maximum(0.0, levels[1:] - left.level - 0.05)
+    seen_after[emptyings.last_before[denied]] = 0.0
     increments = np.where(emptied, np.maximum(usual, np.minimum(seen_after, 2 * usual)), increments)
     increments = np.where(censored, np.maximum(increments, usual), increments)
     # From one sensor to the next the difference is no inflow, and a jump to full is most likely none.
     increments = np.where(offset, usual, increments)
     unread = reported_unread(times, emptyings, history.collections)
-    doubts = (
-        ()
-        if unread is not None
-        else level_doubts(
-            (history.times, history.levels), suspects, (times, levels), emptyings, swaps, usual_day.per_day, nothing_told
-        )
-    )
-    worst = max(doubts, key=lambda item: item.most_sd, default=Doubt("", 0.0))
-    return InflowCurve(
+    curve = InflowCurve(
         times=times,
         levels=levels,
         cumulative=np.concatenate([[0.0], np.cumsum(increments)]) if len(times) else np.empty(0),
@@ -178,12 +173,37 @@ def inflow_curve(history: History) -> InflowCurve:
         rate_per_day=usual_day.per_day,
         usual=usual_day,
         days_of_data=days_read(history.times) if nothing_told is None else 0.0,
-        level_sd=worst.level_sd if unread is None else left.sd,
-        level_shift=worst.level_shift,
-        level_sd_above=worst.level_sd_above,
-        doubts=tuple(item.sentence for item in ((nothing_told,) if unread and nothing_told else doubts)),
         emptied_unread=unread,
         reported_share=reported_share(times, emptyings, history.collections),
+    )
+    if unread is not None:
+        return replace(curve, level_sd=left.sd, doubts=(nothing_told.sentence,) if nothing_told else ())
+    doubts = level_doubts(
+        (history.times, history.levels), suspects, (times, levels), emptyings, swaps, usual_day.per_day, nothing_told
+    )
+    return _doubted(curve, (*doubts, *(_denied(curve, denied, history.collections) if nothing_told is None else ())))
+
+
+def _denied(curve: InflowCurve, denied: BoolArray, reported: FloatArray) -> tuple[Doubt, ...]:
+    """The doubt in the newest emptying, where readings deny it."""
+    if not len(denied) or not denied[-1]:
+        return ()
+    now, step = curve.times[-1:], curve.emptyings.last_before[-1]
+    at = reported[int(np.searchsorted(reported, curve.times[step]))]
+    emptied_to = curve.left.level + float(curve.usual.inflow(np.array([at]), now)[0])
+    found = denied_doubt(curve.level_read(), emptied_to, float(at), float(now[0]))
+    return () if found is None else (found,)
+
+
+def _doubted(curve: InflowCurve, doubts: tuple[Doubt, ...]) -> InflowCurve:
+    """All of them told, and the level as unsure as the worst makes it."""
+    worst = max(doubts, key=lambda item: item.most_sd, default=Doubt("", 0.0))
+    return replace(
+        curve,
+        level_sd=worst.level_sd,
+        level_shift=worst.level_shift,
+        level_sd_above=worst.level_sd_above,
+        doubts=tuple(item.sentence for item in doubts),
     )
 
 

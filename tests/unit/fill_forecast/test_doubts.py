@@ -252,3 +252,25 @@ def test_an_emptying_ends_what_a_swap_and_a_jump_left_open() -> None:
     sound = history()
     long_ago = replace(sound, levels=np.clip(sound.levels + 0.1 * (sound.times > at), 0, 1), swapped=np.array([at]))
     assert inflow_curve(long_ago.seen(CUTOFF, CUTOFF)).doubts == ()
+
+
+@pytest.mark.parametrize("hours_off", [0.0, -2.0, 3.0])
+@pytest.mark.parametrize("reads", [0.3, 0.5, 0.9])
+def test_an_emptying_that_a_truck_reported_when_the_sensor_was_swapped_stays(reads: float, hours_off: float) -> None:
+    """Whatever the new sensor reads after it: lower than the one before, the same or higher."""
+    at = CUTOFF - 5.5 * HOUR
+    moved = changed(5.5 / 24, reads)
+    told = replace(moved, swapped=np.array([at]), collections=np.array([at + hours_off * HOUR]))
+    curve = inflow_curve(told.seen(CUTOFF, CUTOFF))
+    assert abs(float(curve.emptied_at() or 0.0) - at) <= 4 * HOUR
+    assert curve.level_read() == pytest.approx(reads, abs=0.05)
+
+
+def test_a_report_of_another_emptying_makes_none_of_a_swap() -> None:
+    sound = history()
+    emptied_at = float(inflow_curve(sound.seen(CUTOFF, CUTOFF)).emptied_at() or 0.0)
+    at = emptied_at + 60 * HOUR
+    lower = np.where(sound.times >= at, sound.levels * 0.5, sound.levels)
+    for reported in (emptied_at - HOUR, emptied_at + HOUR):
+        told = replace(sound, levels=lower, swapped=np.array([at]), collections=np.array([reported]))
+        assert inflow_curve(told.seen(CUTOFF, CUTOFF)).emptied_at() == emptied_at
