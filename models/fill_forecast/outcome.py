@@ -17,6 +17,7 @@ from models.fill_forecast.evidence import weekday_inflow
 from models.fill_forecast.history import DAY, FloatArray, History, moment
 from models.fill_forecast.inflow import InflowCurve, inflow_curve
 from models.fill_forecast.overlay import level_quantiles
+from models.fill_forecast.recalibration import is_calibrated
 from models.fill_forecast.resolving import before_calibration, resolved_of
 from models.fill_forecast.rows import observed_levels
 from models.fill_forecast.scores import mean_pinball
@@ -52,7 +53,7 @@ def outcomes_of(
         quantiles = level_quantiles(forecast, before, [target]).levels[:, 0]
         outcome = _outcome(forecast, evidence, history.fraction, hours, target, float(level), quantiles, before)
         settled = resolved_of(raw, history.fraction, curve, known_until=known_until.timestamp(), horizon_hours=(hours,))
-        if len(settled):
+        if len(settled) and is_calibrated(forecast):  # else it would set the spread of others
             length, below, above = (float(values[0]) for values in (settled.length_hours, settled.below, settled.above))
             outcome = outcome.model_copy(update={"length_hours": length, "below": below, "above": above})
         made.append(outcome)

@@ -93,3 +93,16 @@ def test_a_baseline_gets_the_spread_of_its_own_past_errors() -> None:
     assert bare == pytest.approx(0.1 * 0.5)
     spread = baseline_pinball(0.5, 0.4, np.array([-0.1, 0.0, 0.1]), quantiles)
     assert spread == pytest.approx((0.1 * 0.2 + 0.5 * 0.1 + 0.0) / 3)
+
+
+def test_a_forecast_whose_spread_outcomes_do_not_set_teaches_no_spread() -> None:
+    """One in its first week or that says nothing, and one of a silent container, are scored all the same."""
+    history, forecast = _history({1: 0.33}), _forecast()
+    assert forecast.evidence is not None
+    young = forecast.model_copy(update={"evidence": forecast.evidence.model_copy(update={"days_of_data": 0.0})})
+    for other in (young, forecast.model_copy(update={"data_grade": "stale"})):
+        (usual,), (told,) = (outcomes_of(item, history, known_until=CUTOFF + timedelta(hours=30)) for item in (forecast, other))
+        assert usual.below is not None
+        assert told.below is None
+        assert told.above is None
+        assert told.pinball == usual.pinball
