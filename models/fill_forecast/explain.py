@@ -42,7 +42,8 @@ def basis_sentence(curve: InflowCurve, cutoff: float, grade: str, days: float, *
     if first_week:
         uninformative = days_read(curve.times) >= FIRST_WEEK_DAYS
         why = ", ".join(doubts_at(curve, cutoff)) if uninformative else f"only {_span(days * DAY)} of readings"
-        return f"{level}; {why}, so this is what containers of its fraction usually get."
+        emptied = f", {_emptied(curve, cutoff)}" if curve.emptied_unread is not None else ""
+        return f"{level}{emptied}; {why}, so this is what containers of its fraction usually get."
     rate = f"{100 * curve.rate_per_day:.1f} points a day over {_span(days * DAY)}"
     emptyings = _emptied(curve, cutoff)
     named = doubts_at(curve, cutoff)

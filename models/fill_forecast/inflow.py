@@ -151,7 +151,8 @@ def inflow_curve(history: History) -> InflowCurve:
     open_ = ~emptied & ~censored & ~offset
     usual_day = _usual_day(times, increments, open_, censored)
     usual = usual_day.inflow(times[:-1], times[1:])
-    nothing_told = uninformative(times, levels, open_, emptyings)
+    unread = reported_unread(times, emptyings, history.collections)
+    nothing_told = uninformative(times, levels, open_, emptyings, emptied_unread=unread is not None)
     denied = denied_emptyings(times, levels, emptyings, usual_day)
     left = left_behind(emptyings.of(~denied), usual, jitter(levels)) if nothing_told is None else LeftBehind(0.0, LEFT_BEHIND_SD)
     # What came in around an emptying: the usual share of the gap, at least what is seen above the usual residual.
@@ -161,7 +162,6 @@ def inflow_curve(history: History) -> InflowCurve:
     increments = np.where(censored, np.maximum(increments, usual), increments)
     # From one sensor to the next the difference is no inflow, and a jump to full is most likely none.
     increments = np.where(offset, usual, increments)
-    unread = reported_unread(times, emptyings, history.collections)
     curve = InflowCurve(
         times=times,
         levels=levels,

@@ -16,19 +16,26 @@ from models.fill_forecast.suspects import FULL
 _LEAST_BELOW_FULL = DAY
 _STILL_DAYS = 14.0
 """By then a slow container (two points a day) has risen by more than the step of a sensor that knows six levels."""
+_MOST_LEFT = 0.1
+"""An emptying of a container into which nothing came does not show below it."""
 
 
-def uninformative(times: FloatArray, levels: FloatArray, below_full: BoolArray, emptyings: Emptyings) -> Doubt | None:
+def uninformative(
+    times: FloatArray, levels: FloatArray, below_full: BoolArray, emptyings: Emptyings, *, emptied_unread: bool = False
+) -> Doubt | None:
     """The doubt about the level of such a history; None where it says something, is shorter than its first week, or is sparse. `below_full` are
-    intervals between readings in which the level could be read."""
+    intervals between readings in which the level could be read, `emptied_unread` whether a truck reported to have emptied it after the last."""
     days = days_read(times)
     if days < FIRST_WEEK_DAYS or is_sparse(times):
         return None
     if _reads_full(times, levels, below_full, emptyings):
-        why = "although it was emptied: a covered sensor" if len(emptyings) else "a covered sensor, or it is never emptied"
-        told = f"it has read full for {days:.0f} days{' ' if len(emptyings) else ': '}{why}"
+        never = "it was never emptied before" if emptied_unread else "it is never emptied"
+        why = " although it was emptied: a covered sensor" if len(emptyings) else f": a covered sensor, or {never}"
+        told = f"it has read full for {days:.0f} days{why}"
     elif days >= _STILL_DAYS and float(np.ptp(levels)) <= SAME:
-        told = f"the level has never moved in {days:.0f} days: a stuck sensor, or nobody uses it"
+        stuck = len(emptyings) and levels[-1] > _MOST_LEFT
+        why = " although it was emptied: a stuck sensor" if stuck else ": a stuck sensor, or nobody uses it"
+        told = f"the level has never moved in {days:.0f} days{why}"
     else:
         return None
     # Half way between the level as it is read and one of which nothing is known.

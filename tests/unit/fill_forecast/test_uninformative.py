@@ -177,3 +177,23 @@ def test_a_slow_container_with_few_levels_is_not_doubted(step: float) -> None:
         coarse = replace(slow, levels=np.round(slow.levels / step) * step)
         for days in range(8, 70, 5):
             assert not any(NEVER_MOVED in told for told in doubts(coarse.seen(START + days * DAY, START + days * DAY)))
+
+
+def test_one_that_never_moves_though_trucks_emptied_it_is_not_said_to_be_unused() -> None:
+    reports = START + np.array([10.4, 20.4, 30.4, 40.4]) * DAY
+    (told,) = doubts(replace(always(0.4, 49), collections=reports))
+    assert told.endswith("although it was emptied: a stuck sensor")
+    (told,) = doubts(replace(always(0.0, 49), collections=reports))
+    assert told.endswith("a stuck sensor, or nobody uses it")
+
+
+@pytest.mark.parametrize("days", [3, 49])
+def test_the_sentence_tells_of_an_emptying_that_was_not_read_yet(days: float) -> None:
+    history = always(1.0, days)
+    emptied = replace(history, collections=history.times[-1:] + 600)
+    cutoff = float(history.times[-1]) + 1200
+    made = of_sound_ones(49).forecast(emptied, cutoff=cutoff, known_at=cutoff)
+    assert made is not None
+    assert made.level_at_cutoff < 0.05
+    assert "100 % full 20 min ago, emptied 10 min ago as a truck reported, and not read since; " in made.basis
+    assert "it is never emptied" not in made.basis
