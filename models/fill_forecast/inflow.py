@@ -196,11 +196,12 @@ def _denied(curve: InflowCurve, denied: BoolArray, reported: FloatArray) -> tupl
 
 
 def _doubted(curve: InflowCurve, doubts: tuple[Doubt, ...]) -> InflowCurve:
-    """All of them told, and the level as unsure as the worst makes it."""
+    """All of them told. The worst says where the level lies; downwards it is as unsure as any of them makes it, since a jump alone says nothing of
+    that."""
     worst = max(doubts, key=lambda item: item.most_sd, default=Doubt("", 0.0))
     return replace(
         curve,
-        level_sd=worst.level_sd,
+        level_sd=max((item.level_sd for item in doubts), default=0.0),
         level_shift=worst.level_shift,
         level_sd_above=worst.level_sd_above,
         doubts=tuple(item.sentence for item in doubts),

@@ -93,3 +93,13 @@ def test_reports_that_come_hours_late_are_not_denied_by_sound_sensors(per_day: f
 def test_a_container_read_once_a_day_raises_none() -> None:
     daily = sawtooth(2, days=60, interval_hours=24.0, per_day=0.03).history
     assert curve_at(reported(daily, CUTOFF - 3.5 * DAY)).doubts == ()
+
+
+def test_a_jump_after_a_report_that_readings_deny_takes_nothing_from_its_doubt() -> None:
+    """That the level jumped says nothing of whether the container was emptied before."""
+    sound, since = history(), CUTOFF - 4 * HOUR
+    for level in (0.9, 1.0):
+        jumped = replace(sound, levels=np.where(sound.times > since, level, sound.levels))
+        denied, alone = curve_at(reported(jumped, REPORTED)), curve_at(reported(sound, REPORTED))
+        assert any("reported emptied" in item for item in denied.doubts)
+        assert denied.level_sd >= 0.9 * alone.level_sd
