@@ -60,7 +60,7 @@ class EmpiricalInflow:
                 continue
             curve = inflow_curve(seen)
             hours, values = hourly(curve, days=WINDOW_DAYS, end=cutoff)
-            if not len(hours) or not curve.days_of_data:  # silent for longer than what is looked at, or uninformative
+            if not len(hours) or curve.days_of_data < FIRST_WEEK_DAYS:  # silent for longer than what is looked at, or uninformative
                 continue
             starts: IntArray = np.unique(np.linspace(0, len(hours) - 1, _POOL_STARTS).astype(np.int64))
             windows = _windows(values, starts, np.array(HORIZON_HOURS))
@@ -117,7 +117,7 @@ class FittedEmpiricalInflow:
         by_deposits_alone = curve.fusion is not None and not curve.fusion.level_is_read
         error = None if by_deposits_alone or curve.emptied_unread is not None else self.level_errors.get(history.fraction)
         first_week = days < FIRST_WEEK_DAYS
-        silent = grade == STALE
+        silent = grade == STALE or (not curve.days_of_data and curve.emptied_unread is not None)
         if silent and not (first_week or by_deposits_alone):
             # What fell into the time since the last reading is in the level then, and no longer in the width of every horizon. A rate that is not
             # known itself errs alike before and after the cutoff, so there it stays in both.

@@ -13,7 +13,7 @@ import numpy as np
 
 from models.domain.forecast import FALLBACK, FULL_MODEL, STALE_MODEL, ForecastEvidence, InflowForecast
 from models.fill_forecast.deposit_volume import USUAL_CAPACITY_L
-from models.fill_forecast.explain import EMPTIED_UNREAD, doubts_at
+from models.fill_forecast.explain import EMPTIED_UNREAD, REPORTED, doubts_at
 from models.fill_forecast.fusion import fused
 from models.fill_forecast.history import DAY, HOUR, FloatArray, History, IntArray, moment
 from models.fill_forecast.inflow import InflowCurve, hourly, inflow_curve
@@ -132,8 +132,9 @@ def _level(found: ForecastEvidence, forecast: InflowForecast) -> str:
         return f"Level {100 * found.last_good_level:.0f} % {counted}, the last counted {ago}"
     now = f"now {100 * forecast.level_at_cutoff:.0f} % "
     told = f"Last good reading {100 * found.last_good_level:.0f} % {ago}" + (f", {now}{counted}" if counted else "")
-    if found.emptied_at is not None and found.emptied_unread:
-        told += f"; emptied {_ago((cutoff - found.emptied_at).total_seconds())} {EMPTIED_UNREAD}"
+    if found.emptied_at is not None and (found.emptied_unread or not found.days_of_data):
+        emptied = _ago((cutoff - found.emptied_at).total_seconds())
+        told += f"; emptied {emptied} {EMPTIED_UNREAD if found.emptied_unread else f'{REPORTED}, {now.strip()}'}"
     return told
 
 

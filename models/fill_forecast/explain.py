@@ -7,7 +7,8 @@ from models.fill_forecast.inflow import InflowCurve
 from models.fill_forecast.unseen_emptying import unseen_emptying
 
 GOOD, DOUBTFUL, STALE = "good", "doubtful", "stale"
-EMPTIED_UNREAD = "as a truck reported, and not read since"
+REPORTED = "as a truck reported"
+EMPTIED_UNREAD = f"{REPORTED}, and not read since"
 _SURE_SD = 0.08
 """A level that is less sure than that is doubtful by itself."""
 
@@ -56,7 +57,9 @@ def _emptied(curve: InflowCurve, cutoff: float) -> str:
     if emptied is None:
         return "no emptying seen"
     ago = _ago(cutoff - emptied)
-    return f"last emptied {ago}" if curve.emptied_unread is None else f"emptied {ago} {EMPTIED_UNREAD}"
+    if curve.emptied_unread is None:
+        return f"last emptied {ago}"
+    return f"emptied {ago} {EMPTIED_UNREAD if emptied >= curve.times[-1] else REPORTED}"
 
 
 def _ago(seconds: float) -> str:

@@ -18,7 +18,7 @@ from models.fill_forecast.history import DAY, HOUR, SPARSE, BoolArray, FloatArra
 from models.fill_forecast.left_behind import LEFT_BEHIND_SD, LeftBehind, left_behind
 from models.fill_forecast.suspects import FULL, jitter, suspect_readings
 from models.fill_forecast.swaps import swap_steps, without_offsets
-from models.fill_forecast.uninformative import uninformative
+from models.fill_forecast.uninformative import dead_beginning, uninformative
 
 _MOST_CARRIED = 0.05
 _FADING_GAIN = 0.03
@@ -136,6 +136,9 @@ def inflow_curve(history: History) -> InflowCurve:
     if history.fused is not None:
         return _fused_curve(history, history.fused)
     suspects = suspect_readings(history.times, history.levels, history.collections)
+    trusted = np.flatnonzero(~suspects)
+    dead = trusted[: dead_beginning(history.times[trusted], history.levels[trusted])]
+    suspects[dead] = True
     times, levels = history.times[~suspects], history.levels[~suspects]
     swaps = swap_steps(times, history.swapped)
     emptyings = without_offsets(times, detect_emptyings(times, levels, history.collections), swaps, history.collections)
@@ -153,6 +156,9 @@ def inflow_curve(history: History) -> InflowCurve:
     usual = usual_day.inflow(times[:-1], times[1:])
     unread = reported_unread(times, emptyings, history.collections)
     nothing_told = uninformative(times, levels, open_, emptyings, emptied_unread=unread is not None)
+    if nothing_told is not None and len(emptyings):
+        # A sensor that says nothing does not outweigh the truck either.
+        unread = float(history.collections[-1])
     denied = denied_emptyings(times, levels, emptyings, usual_day)
     left = left_behind(emptyings.of(~denied), usual, jitter(levels)) if nothing_told is None else LeftBehind(0.0, LEFT_BEHIND_SD)
     # What came in around an emptying: the usual share of the gap, at least what is seen above the usual residual.
@@ -172,7 +178,7 @@ def inflow_curve(history: History) -> InflowCurve:
         left=left,
         rate_per_day=usual_day.per_day,
         usual=usual_day,
-        days_of_data=days_read(history.times) if nothing_told is None else 0.0,
+        days_of_data=days_read(history.times[dead[-1] + 1 :] if len(dead) else history.times) if nothing_told is None else 0.0,
         emptied_unread=unread,
         reported_share=reported_share(times, emptyings, history.collections),
     )

@@ -24,7 +24,7 @@ from models.fill_forecast.explain import STALE
 from models.fill_forecast.features import TAIL_DAYS, State, state_at
 from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES, in_order
 from models.fill_forecast.fusion import fused
-from models.fill_forecast.history import DAY, FIRST_WEEK_DAYS, FloatArray, History, days_read
+from models.fill_forecast.history import DAY, FIRST_WEEK_DAYS, FloatArray, History
 from models.fill_forecast.inflow_cases import BANDS, Cases, band_of, features_of
 from models.fill_forecast.inflow_model import Regressors, predict_inflow
 from models.fill_forecast.overlay import apart_from_level_error, uncut_levels
@@ -105,7 +105,7 @@ class ServedInflow:
             for history, item, made in zip(histories, seen, own, strict=True)
         ]
         asked = [
-            (self._unmixed(item, made, cutoff, known_at, horizon_hours), state)
+            (self._unmixed(item, made, state.curve.days_of_data, cutoff, known_at, horizon_hours), state)
             for item, made, state in zip(seen, own, states, strict=True)
             if made is not None and state is not None
         ]
@@ -127,10 +127,10 @@ class ServedInflow:
         return [{name: values[index] for name, values in above_cutoff.items()} for index in range(len(asked))]
 
     def _unmixed(
-        self, seen: History, alone: InflowForecast, cutoff: float, known_at: float, horizon_hours: tuple[int, ...]
+        self, seen: History, alone: InflowForecast, days: float, cutoff: float, known_at: float, horizon_hours: tuple[int, ...]
     ) -> InflowForecast:
         """Its own past as a member: without the distribution of its fraction, which counts beside the members once."""
-        if own_weight(days_read(seen.times)) in (0.0, 1.0):
+        if own_weight(days) in (0.0, 1.0):
             return alone
         own = replace(self.own_past, alone=True).forecast(
             seen, cutoff=cutoff, known_at=known_at, horizon_hours=horizon_hours, quantiles=self.description.quantiles

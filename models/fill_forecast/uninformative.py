@@ -1,7 +1,8 @@
-"""Histories that say nothing of how a container fills: full, or exactly the same, ever since it is read.
+"""Histories that say nothing of how a container fills: full, or exactly the same, ever since it is read; and beginnings of histories that are such.
 
 What was read at full is a lower bound, and a level that has never moved is a sensor's as likely as a container's: neither is a container into which
-nothing comes. Called by `inflow`; such a container is forecast as one in its first week, and its level is doubted.
+nothing comes. Called by `inflow`; such a container is forecast as one in its first week, and its level is doubted. When its sensor comes to life its
+first week begins.
 """
 
 from __future__ import annotations
@@ -40,6 +41,18 @@ def uninformative(
         return None
     # Half way between the level as it is read and one of which nothing is known.
     return Doubt(told, MOST_SD, (0.5 - float(levels[-1])) / 2)
+
+
+def dead_beginning(times: FloatArray, levels: FloatArray) -> int:
+    """How many readings at the beginning say nothing, though some after them do."""
+    if days_read(times) < FIRST_WEEK_DAYS or is_sparse(times):
+        return 0
+    since, full = times - times[0], levels >= FULL
+    set_up = (np.cumsum(full) == 0) & (since < _LEAST_BELOW_FULL)
+    covered = np.logical_and.accumulate(set_up | full) & full & (since >= FIRST_WEEK_DAYS * DAY)
+    stuck = (np.maximum.accumulate(levels) - np.minimum.accumulate(levels) <= SAME) & (since >= _STILL_DAYS * DAY)
+    dead = np.flatnonzero(covered | stuck)
+    return int(dead[-1]) + 1 if len(dead) and dead[-1] < len(times) - 1 else 0
 
 
 def _reads_full(times: FloatArray, levels: FloatArray, below_full: BoolArray, emptyings: Emptyings) -> bool:

@@ -197,3 +197,53 @@ def test_the_sentence_tells_of_an_emptying_that_was_not_read_yet(days: float) ->
     assert made.level_at_cutoff < 0.05
     assert "100 % full 20 min ago, emptied 10 min ago as a truck reported, and not read since; " in made.basis
     assert "it is never emptied" not in made.basis
+
+
+def comes_to_life(dead: float, hours: float, *, begin: float) -> History:
+    """Always the same for seven weeks, and sound in its last hours."""
+    history = always(dead, 49)
+    count = round(hours / 3)
+    rise = sawtooth(5, days=30, per_day=0.1, interval_hours=3.0).history.levels[:count]
+    return replace(history, levels=np.concatenate([history.levels[:-count], np.clip(begin + rise, 0.0, 1.0)]))
+
+
+@pytest.mark.parametrize("hours", [3, 9, 24, 72])
+@pytest.mark.parametrize(("dead", "begin"), [(1.0, 0.03), (0.3, 0.302)])
+def test_when_its_sensor_comes_to_life_its_first_week_begins(dead: float, begin: float, hours: float) -> None:
+    """A covered one was cleaned, a stuck one loosened: what it read before is not days without inflow."""
+    made = made_by(of_sound_ones(49), comes_to_life(dead, hours, begin=begin))
+    pooled = of_sound_ones(49).pooled("glass", np.array(made.horizon_hours, dtype=float), QUANTILES)
+    assert np.array(made.inflow_quantiles) == pytest.approx(pooled, abs=0.002)
+    assert made.data_grade == DOUBTFUL
+
+
+@pytest.mark.parametrize(("dead", "begin"), [(1.0, 0.03), (0.3, 0.3)])
+def test_two_weeks_later_it_is_known_by_these(dead: float, begin: float) -> None:
+    curve = inflow_curve(comes_to_life(dead, 14 * 24, begin=begin))
+    assert curve.days_of_data == pytest.approx(14, abs=0.5)
+    assert curve.rate_per_day == pytest.approx(0.1, rel=0.2)
+    assert curve.doubts == ()
+
+
+def test_the_served_model_mixes_one_that_came_to_life_with_its_fraction_once() -> None:
+    usual = histories()[2]
+    times = usual.times[usual.times <= SERVED_CUTOFF]
+    lately = times >= SERVED_CUTOFF - 14 * DAY
+    history = History("c-freed", usual.fraction, times, np.where(lately, usual.levels[: len(times)], 1.0))
+    made = fitted().model.forecast(history, cutoff=SERVED_CUTOFF, known_at=SERVED_CUTOFF)
+    assert made is not None
+    assert made.evidence is not None
+    assert made.evidence.members[OF_ITS_FRACTION] == pytest.approx(0.5, abs=0.05)
+    assert sum(made.evidence.members.values()) == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.parametrize("level", [1.0, 0.4])
+def test_of_a_sensor_that_says_nothing_a_reported_emptying_tells_the_level_for_days(level: float) -> None:
+    history = always(level, 49)
+    soon, later = (made_by(of_sound_ones(49), replace(history, collections=history.times[-1:] - ago)) for ago in (HOUR, 5 * DAY))
+    assert soon.level_at_cutoff < 0.05
+    assert later.level_at_cutoff == pytest.approx(0.5, abs=0.1)
+    low, high = level_quantiles(later, (), [later.cutoff]).levels[[LOW, HIGH], 0]
+    assert low < 0.45 < 0.55 < high
+    assert "emptied 5 days ago as a truck reported; " in later.basis
+    assert (soon.data_grade, later.data_grade) == (DOUBTFUL, DOUBTFUL)
