@@ -115,14 +115,14 @@ def _raised_stretches(times: FloatArray, levels: FloatArray) -> BoolArray:
 
 def _lowered_stretches(times: FloatArray, levels: FloatArray, reported: FloatArray) -> BoolArray:
     """Stretches near 0, up to two days long, that a fall leads to and a jump back to the former level ends. A container that was emptied gets
-    something in meanwhile, and stands elsewhere after a jump. Two readings have to tell of the jump, because one may be a spike; and a truck that
-    reported an emptying there is believed."""
+    something in meanwhile, and stands elsewhere after a jump: a spike to just where it was is rare. A truck that reported an emptying there is
+    believed."""
     found = np.zeros(len(levels), dtype=bool)
     steps, low = np.diff(levels), levels <= _NEAR_ZERO
     least, slack = max(_LEAST_JUMP, _ordinary_jump(levels, _LEAST_BACK)), _LOW_SLACK + _LOW_JITTERS * jitter(levels)
     usual = _usual_rate(times, steps)
     for start, end in pairwise(np.flatnonzero(np.diff(low.astype(np.int8))).tolist()):
-        if low[start] or len(levels) - end < 3 or min(-steps[start], steps[end]) < least:
+        if low[start] or min(-steps[start], steps[end]) < least:
             continue
         lasted = times[end + 1] - times[start]
         more = levels[end + 1 : end + 3] - levels[start]

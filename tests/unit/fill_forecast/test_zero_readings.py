@@ -30,10 +30,20 @@ def test_what_read_nothing_between_two_equal_levels_is_left_out(hours: int) -> N
     assert hours == 3 or curve.doubts == ("readings far off within the last day",)
 
 
-def test_one_reading_that_came_back_may_be_a_spike() -> None:
-    failed = changed(0.5, 0.0, 0.9 / 24).seen(CUTOFF, CUTOFF)
+def test_the_first_reading_that_is_back_tells_of_it() -> None:
+    sound, failed = history().seen(CUTOFF, CUTOFF), changed(0.5, 0.0, 0.9 / 24).seen(CUTOFF, CUTOFF)
     assert failed.levels[-2] == 0 < failed.levels[-1]
-    assert not suspect_readings(failed.times, failed.levels).any()
+    curve = inflow_curve(failed)
+    assert list(np.flatnonzero(curve.suspects)) == list(np.flatnonzero(failed.levels != sound.levels))
+    assert curve.level_at_end() == pytest.approx(inflow_curve(sound).level_at_end(), abs=0.02)
+    assert curve.doubts == ("readings far off within the last day",)
+
+
+def test_while_it_reads_nothing_and_after_a_spike_to_elsewhere_it_was_emptied() -> None:
+    zero = changed(0.5, 0.0)
+    spike = replace(zero, levels=np.where(zero.times > CUTOFF - 0.9 * HOUR, 0.95, zero.levels))
+    for seen in (zero.seen(CUTOFF, CUTOFF), spike.seen(CUTOFF, CUTOFF)):
+        assert not suspect_readings(seen.times, seen.levels).any()
 
 
 def test_an_emptying_that_a_truck_reported_is_believed() -> None:
