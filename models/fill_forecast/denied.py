@@ -5,7 +5,7 @@ Nobody can know which. `inflow_curve` asks which reported emptyings readings den
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
 
 import numpy as np
 
@@ -22,24 +22,18 @@ _SOONEST = 2 * HOUR
 _FEWEST_READINGS = 3
 
 
-class UsualInflow(Protocol):
-    """What usually comes in between moments, in seconds since 1970: `inflow.UsualDay`."""
-
-    def inflow(self, begin: FloatArray, end: FloatArray) -> FloatArray:
-        """Between each two of them."""
-        ...
-
-
-def denied_emptyings(times: FloatArray, levels: FloatArray, emptyings: Emptyings, usual: UsualInflow) -> BoolArray:
+def denied_emptyings(
+    times: FloatArray, levels: FloatArray, emptyings: Emptyings, usual: Callable[[FloatArray, FloatArray], FloatArray]
+) -> BoolArray:
     """Which emptyings, that only a truck told of, readings deny: three of them lie as high as those before, though an emptying would have been seen
     even if it came hours before its report. Readings since may be too few yet. What was emptied within the day before explains the report: it came
-    late, or twice."""
+    late, or twice. `usual` tells what usually comes in between moments."""
     if not len(emptyings) or is_sparse(times):
         return np.zeros(len(emptyings), dtype=bool)
     begin, end = times[emptyings.last_before], times[emptyings.first_after]
     shown = emptyings.level_before - emptyings.level_after >= least_drop(levels)
     leaves = float(np.median(emptyings.level_after[shown])) if bool(shown.any()) else 0.0
-    would_take = emptyings.level_before - leaves - _MOST_TIMES_USUAL * usual.inflow(begin - REPORT_LATE, end)
+    would_take = emptyings.level_before - leaves - _MOST_TIMES_USUAL * usual(begin - REPORT_LATE, end)
     lately = np.searchsorted(end[shown], end) > np.searchsorted(end[shown], end - _LATE_REPORT)
     read_since = len(times) - emptyings.first_after
     found: BoolArray = ~shown & ~lately & (would_take >= _LEAST_TAKEN) & (read_since >= _FEWEST_READINGS)

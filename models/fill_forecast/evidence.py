@@ -130,11 +130,11 @@ def _level(found: ForecastEvidence, forecast: InflowForecast) -> str:
         counted = f"from {found.deposits_since_emptying} deposits {since} at about {found.litres_per_deposit:.0f} l"
     if not found.level_is_read:
         return f"Level {100 * found.last_good_level:.0f} % {counted}, the last counted {ago}"
-    now = f"now {100 * forecast.level_at_cutoff:.0f} % "
-    told = f"Last good reading {100 * found.last_good_level:.0f} % {ago}" + (f", {now}{counted}" if counted else "")
+    now = f"now {100 * forecast.level_at_cutoff:.0f} %"
+    told = f"Last good reading {100 * found.last_good_level:.0f} % {ago}" + (f", {now} {counted}" if counted else "")
     if found.emptied_at is not None and (found.emptied_unread or not found.days_of_data):
-        emptied = _ago((cutoff - found.emptied_at).total_seconds())
-        told += f"; emptied {emptied} {EMPTIED_UNREAD if found.emptied_unread else f'{REPORTED}, {now.strip()}'}"
+        known = EMPTIED_UNREAD if found.emptied_unread else f"{REPORTED}, {now}"
+        told += f"; emptied {_ago((cutoff - found.emptied_at).total_seconds())} {known}"
     return told
 
 

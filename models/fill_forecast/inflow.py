@@ -159,7 +159,7 @@ def inflow_curve(history: History) -> InflowCurve:
     if nothing_told is not None and len(emptyings):
         # A sensor that says nothing does not outweigh the truck either.
         unread = float(history.collections[-1])
-    denied = denied_emptyings(times, levels, emptyings, usual_day)
+    denied = denied_emptyings(times, levels, emptyings, usual_day.inflow)
     left = left_behind(emptyings.of(~denied), usual, jitter(levels)) if nothing_told is None else LeftBehind(0.0, LEFT_BEHIND_SD)
     # What came in around an emptying: the usual share of the gap, at least what is seen above the usual residual.
     seen_after = np.maximum(0.0, levels[1:] - left.level - 0.05)
@@ -187,7 +187,7 @@ def inflow_curve(history: History) -> InflowCurve:
     doubts = level_doubts(
         (history.times, history.levels), suspects, (times, levels), emptyings, swaps, usual_day.per_day, nothing_told
     )
-    return _doubted(curve, (*doubts, *(_denied(curve, denied, history.collections) if nothing_told is None else ())))
+    return _doubted(curve, (*doubts, *_denied(curve, denied, history.collections)))
 
 
 def _denied(curve: InflowCurve, denied: BoolArray, reported: FloatArray) -> tuple[Doubt, ...]:
