@@ -27,6 +27,7 @@ _COLUMNS = (
     "level_after_emptying",
     "level_after_sd",
     "after_collection_spread",
+    "day_profile",
     "data_grade",
     "basis",
     "quantiles",

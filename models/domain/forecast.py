@@ -60,6 +60,7 @@ class InflowForecast(DomainType):
     `emptied_unseen` is the chance that a silent container was emptied since it was read, which `level_error` holds then.
     `level_after_emptying` is what collections of this container usually leave behind, `level_after_sd` how sure that is (standard deviation).
     `after_collection_spread`: by what the lower and upper side of levels after a collection are wider than such windows without one.
+    `day_profile` is how a usual day's inflow is shared among its 24 hours (UTC), by which levels between horizons are told (empty: evenly).
     `model_grade` says by what it was made: "full" (the served model with all its members), "partial" (a member was missing), "stale" (the served
     model has not been fitted for long) or "fallback" (the container's own past alone, because no model could serve). `uncalibrated` is there
     where the spread was set right by resolved forecasts.
@@ -80,6 +81,7 @@ class InflowForecast(DomainType):
     level_after_emptying: float = 0.0
     level_after_sd: float = 0.0
     after_collection_spread: tuple[float, float] = (1.0, 1.0)
+    day_profile: tuple[float, ...] = ()
     model_grade: str = FALLBACK
     level_sd: float = 0.0
     level_sd_above: float = 0.0

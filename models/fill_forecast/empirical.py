@@ -140,6 +140,7 @@ class FittedEmpiricalInflow:
             basis=basis_sentence(curve, cutoff, grade, days, first_week=first_week),
             level_after_emptying=curve.left.level,
             level_after_sd=curve.left.sd,
+            day_profile=curve.usual.shares(),
             level_error=tuple(np.interp(quantiles, QUANTILES, error).tolist()) if error else (),
         )
         if not (first_week or by_deposits_alone):

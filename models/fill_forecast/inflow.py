@@ -119,6 +119,12 @@ class UsualDay:
     def per_day(self) -> float:
         return float(self.running[-1])
 
+    def shares(self) -> tuple[float, ...]:
+        """Of each hour in a day's inflow; empty where all are alike, or nothing flows in."""
+        by_hour = np.diff(self.running)
+        even = float(np.ptp(by_hour)) <= 1e-9 * self.per_day
+        return () if even else tuple((by_hour / self.per_day).tolist())
+
     def inflow(self, begin: FloatArray, end: FloatArray) -> FloatArray:
         """Between moments, in seconds since 1970."""
         between: FloatArray = self._until(end) - self._until(begin)

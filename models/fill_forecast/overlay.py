@@ -21,6 +21,7 @@ from models.fill_forecast.suspects import FULL
 from models.fill_forecast.widening import normal_quantiles, widened
 
 _JUST_BEFORE = timedelta(microseconds=1)
+_NEVER_STILL = 0.01
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,9 +163,26 @@ def _after_collection(forecast: InflowForecast) -> FloatArray:
 
 
 def _inflow_at(forecast: InflowForecast, hours: FloatArray) -> FloatArray:
-    """Quantiles [quantile, moment] of the inflow from the cutoff on, linear between horizons."""
+    """Quantiles [quantile, moment] of the inflow from the cutoff on, between horizons by the usual hours of the day."""
     known = np.concatenate([[0.0], forecast.horizon_hours])
+    if forecast.day_profile:
+        hours, known = _busy_hours(forecast, hours), _busy_hours(forecast, known)
     return np.array([np.interp(hours, known, np.concatenate([[0.0], row])) for row in forecast.inflow_quantiles])
+
+
+def _busy_hours(forecast: InflowForecast, hours: FloatArray) -> FloatArray:
+    """Hours after the cutoff on a clock that runs as fast as the container is usually filled at that hour of the day, 24 hours a day."""
+    first = (forecast.cutoff - forecast.cutoff.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds() / 3600
+    # Where nothing ever comes in the clock goes on a little, so that no two horizons fall together.
+    pace = 24 * (1 - _NEVER_STILL) * np.array(forecast.day_profile) + _NEVER_STILL
+    running = np.concatenate([[0.0], np.cumsum(pace)])
+
+    def clock(moments: FloatArray) -> FloatArray:
+        days = np.floor(moments / 24)
+        read: FloatArray = 24 * days + np.interp(moments - 24 * days, np.arange(25.0), running)
+        return read
+
+    return clock(first + hours) - clock(np.array([first]))
 
 
 def _with_level_error(forecast: InflowForecast, inflow: FloatArray) -> FloatArray:

@@ -21,6 +21,7 @@ from storage.migrations import (
     m0012_after_collection,
     m0013_level_sd_above,
     m0014_spread_by_version,
+    m0015_day_profile,
 )
 from storage.migrations.migration import Migration
 
@@ -39,6 +40,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m0012_after_collection.MIGRATION,
     m0013_level_sd_above.MIGRATION,
     m0014_spread_by_version.MIGRATION,
+    m0015_day_profile.MIGRATION,
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

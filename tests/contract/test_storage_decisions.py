@@ -82,6 +82,7 @@ def _forecast(container_id: str = "c-1", *, hours: int = 0, level: float = 0.4) 
         level_after_emptying=0.05,
         level_after_sd=0.03,
         after_collection_spread=(0.8, 1.25),
+        day_profile=(0.0,) * 8 + (1 / 16,) * 16,
         model_grade="full",
         evidence=ForecastEvidence(
             last_good_level=level,

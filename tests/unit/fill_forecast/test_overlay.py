@@ -51,6 +51,41 @@ def test_after_a_collection_only_what_came_in_since_counts() -> None:
     assert levels[:, 2] == pytest.approx([0.15, 0.25, 0.35])  # the spread of one day, not of three
 
 
+def by_day(forecast: InflowForecast, begin: int = 8, end: int = 18) -> InflowForecast:
+    """The same of a container that is used between two hours of the day only."""
+    shares = [1 / (end - begin) if begin <= hour < end else 0.0 for hour in range(24)]
+    return forecast.model_copy(update={"day_profile": tuple(shares)})
+
+
+def test_between_horizons_the_hours_of_the_day_tell_the_level() -> None:
+    # The cutoff is at four in the morning: eight o'clock is a sixth of a day later, six in the evening fourteen hours.
+    at = [days(3), days(3 + 4 / 24), days(3 + 9 / 24), days(3 + 14 / 24), days(4)]
+    levels = level_quantiles(by_day(steady(level=0.0, middle=0.1)), [], at).levels
+    assert levels[1] == pytest.approx([0.3, 0.3, 0.35, 0.4, 0.4], abs=0.001)
+    even = level_quantiles(steady(level=0.0, middle=0.1), [], at).levels
+    assert even[1] == pytest.approx([0.3, 0.3167, 0.3375, 0.3583, 0.4], abs=0.001)
+    assert levels[:, [0, 4]] == pytest.approx(even[:, [0, 4]]), "horizons say what they said"
+
+
+def test_what_comes_in_after_a_collection_follows_the_hours_of_the_day() -> None:
+    morning, evening = days(3 + 4 / 24), days(3 + 14 / 24)
+    levels = [level_quantiles(by_day(steady()), [collected], [days(4)]).levels[1, 0] for collected in (morning, evening)]
+    assert levels == pytest.approx([0.05 + 0.2, 0.05], abs=0.003)
+
+
+def test_a_level_is_reached_in_the_hours_in_which_a_container_is_used() -> None:
+    # Half way through the fifth day, which is one o'clock in the afternoon and not four.
+    reached = time_to_level(by_day(steady(level=0.0)), 0.9).by(0.5)
+    assert reached is not None
+    assert abs(reached - (days(4) + timedelta(hours=9))) < timedelta(minutes=10)
+
+
+def test_a_profile_of_one_hour_keeps_horizons_apart() -> None:
+    forecast = by_day(steady(), begin=8, end=9).model_copy(update={"horizon_hours": (3, 6, 12, 24, 48, 72, 96)})
+    levels = level_quantiles(forecast).levels
+    assert levels == pytest.approx(level_quantiles(forecast.model_copy(update={"day_profile": ()})).levels)
+
+
 def test_collections_before_the_cutoff_change_nothing() -> None:
     assert (level_quantiles(steady(), [days(-1)]).levels == level_quantiles(steady()).levels).all()
 
