@@ -3,7 +3,8 @@
 The planner overlays only what is already released, the page the released plan, scores what was really collected.
 How unsure the level at the cutoff is counts until the first collection, which is taken to leave `level_after_emptying`, give or take
 `level_after_sd`. What flows in between it and a later moment has the median of the forecast's own curve between the two and the spread of a
-window of that length, and that by `after_collection_spread`.
+window of that length, and that by `after_collection_spread`. Between horizons the curve follows the hours in which the container is usually filled
+(`day_profile`): a morning's collection has the day's inflow ahead of it, an evening's has it behind.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 
@@ -166,23 +168,23 @@ def _inflow_at(forecast: InflowForecast, hours: FloatArray) -> FloatArray:
     """Quantiles [quantile, moment] of the inflow from the cutoff on, between horizons by the usual hours of the day."""
     known = np.concatenate([[0.0], forecast.horizon_hours])
     if forecast.day_profile:
-        hours, known = _busy_hours(forecast, hours), _busy_hours(forecast, known)
+        midnight = forecast.cutoff.replace(hour=0, minute=0, second=0, microsecond=0)
+        first = (forecast.cutoff - midnight).total_seconds() / 3600
+        clock, known = _busy_clock(forecast.day_profile, first, forecast.horizon_hours)
+        hours = np.interp(first + hours, np.arange(float(len(clock))), clock)
     return np.array([np.interp(hours, known, np.concatenate([[0.0], row])) for row in forecast.inflow_quantiles])
 
 
-def _busy_hours(forecast: InflowForecast, hours: FloatArray) -> FloatArray:
-    """Hours after the cutoff on a clock that runs as fast as the container is usually filled at that hour of the day, 24 hours a day."""
-    first = (forecast.cutoff - forecast.cutoff.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds() / 3600
-    # Where nothing ever comes in the clock goes on a little, so that no two horizons fall together.
-    pace = 24 * (1 - _NEVER_STILL) * np.array(forecast.day_profile) + _NEVER_STILL
-    running = np.concatenate([[0.0], np.cumsum(pace)])
-
-    def clock(moments: FloatArray) -> FloatArray:
-        days = np.floor(moments / 24)
-        read: FloatArray = 24 * days + np.interp(moments - 24 * days, np.arange(25.0), running)
-        return read
-
-    return clock(first + hours) - clock(np.array([first]))
+@lru_cache(maxsize=1024)
+def _busy_clock(day_profile: tuple[float, ...], first: float, horizon_hours: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
+    """A clock that runs as fast as the container is usually filled, 24 hours a day: what it shows at each hour from the midnight before the cutoff on,
+    and at the cutoff, `first` hours later, and the horizons. Kept, since a plan asks one forecast many times."""
+    # Where nothing ever comes in it goes on a little, so that no two horizons fall together.
+    pace = 24 * (1 - _NEVER_STILL) * np.array(day_profile) + _NEVER_STILL
+    days = int((first + horizon_hours[-1]) // 24) + 1
+    clock = np.concatenate([[0.0], np.cumsum(np.tile(pace, days))])
+    known = np.interp(first + np.array([0.0, *horizon_hours]), np.arange(float(len(clock))), clock)
+    return clock, known
 
 
 def _with_level_error(forecast: InflowForecast, inflow: FloatArray) -> FloatArray:
