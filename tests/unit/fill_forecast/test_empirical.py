@@ -46,6 +46,22 @@ def test_a_container_that_fills_on_saturdays_is_forecast_to_fill_on_saturday() -
     assert until_sunday_morning - until_saturday_morning > 3 * until_saturday_morning
 
 
+def test_a_forecast_knows_the_hours_in_which_its_container_is_used() -> None:
+    signal = sawtooth(3, days=60, per_day=0.2)
+    cutoff = START + 50 * DAY + 4 * HOUR
+    fitted = EmpiricalInflow().fit([], cutoff=cutoff, known_at=cutoff)
+    forecast = fitted.forecast(signal.history, cutoff=cutoff, known_at=cutoff)
+    assert forecast is not None
+    profile = np.array(forecast.day_profile)
+    assert profile.sum() == pytest.approx(1.0)
+    assert profile[7:21].sum() > 0.85, "14 of its hours get 96 %"
+
+    once_a_day = History("c", "glass", signal.history.times[10::24], signal.history.levels[10::24])
+    sparse = fitted.forecast(once_a_day, cutoff=cutoff, known_at=cutoff)
+    assert sparse is not None
+    assert sparse.day_profile == (), "one reading a day tells no hours"
+
+
 def test_the_sentence_names_level_age_rate_and_emptying() -> None:
     signal = sawtooth(1, days=40)
     cutoff = float(signal.history.times[-1]) + 600

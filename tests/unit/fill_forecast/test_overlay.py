@@ -80,6 +80,20 @@ def test_a_level_is_reached_in_the_hours_in_which_a_container_is_used() -> None:
     assert abs(reached - (days(4) + timedelta(hours=9))) < timedelta(minutes=10)
 
 
+def test_levels_rise_and_do_not_cross_whatever_the_hours_of_the_day() -> None:
+    rng = np.random.default_rng(5)
+    for _ in range(20):
+        shares = rng.gamma(0.3, 1.0, 24) + 1e-6
+        begins = CUTOFF + timedelta(minutes=int(rng.integers(0, 24 * 60)))
+        forecast = steady(level=0.0, slow=0.01, middle=0.05, fast=0.1).model_copy(
+            update={"day_profile": tuple((shares / shares.sum()).tolist()), "cutoff": begins}
+        )
+        levels = level_quantiles(forecast, [], [begins + timedelta(hours=quarter / 4) for quarter in range(168 * 4 + 1)]).levels
+        assert (np.diff(levels, axis=0) >= -1e-12).all()
+        assert (np.diff(levels, axis=1) >= -1e-12).all()
+        assert levels[:, -1] == pytest.approx([0.07, 0.35, 0.7])
+
+
 def test_a_profile_of_one_hour_keeps_horizons_apart() -> None:
     forecast = by_day(steady(), begin=8, end=9).model_copy(update={"horizon_hours": (3, 6, 12, 24, 48, 72, 96)})
     levels = level_quantiles(forecast).levels
