@@ -177,8 +177,8 @@ def _inflow_at(forecast: InflowForecast, hours: FloatArray) -> FloatArray:
 
 @lru_cache(maxsize=1024)
 def _busy_clock(day_profile: tuple[float, ...], first: float, horizon_hours: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
-    """A clock that runs as fast as the container is usually filled, 24 hours a day: what it shows at each hour from the midnight before the cutoff on,
-    and at the cutoff, `first` hours later, and the horizons. Kept, since a plan asks one forecast many times."""
+    """A clock that runs as fast as the container is usually filled, 24 hours a day: what it shows at each hour from the midnight before the cutoff
+    on, and at the cutoff, `first` hours later, and the horizons. Kept, since a plan asks one forecast many times."""
     # Where nothing ever comes in it goes on a little, so that no two horizons fall together.
     pace = 24 * (1 - _NEVER_STILL) * np.array(day_profile) + _NEVER_STILL
     days = int((first + horizon_hours[-1]) // 24) + 1

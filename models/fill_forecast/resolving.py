@@ -132,7 +132,8 @@ def hindsight(
             if made is not None and cutoff - made.level_observed_at.timestamp() <= DAY / 2:
                 name = history.container_id
                 curve = curves.get(name) or curves.setdefault(name, inflow_curve(history))
-                if curve.days_of_data:
+                # What was read before a sensor came to life is not in the curve: its container was young for weeks after that.
+                if curve.days_of_data and curve.times[0] + _LEAST_DAYS * DAY <= cutoff:
                     found.append(Hindsight(made, history, curve, its_width))
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 
@@ -17,6 +18,7 @@ from models.fill_forecast.history import DAY, HOUR, FloatArray, History
 from models.fill_forecast.inflow import inflow_curve
 from models.fill_forecast.overlay import level_quantiles
 from models.fill_forecast.recalibration import is_calibrated
+from models.fill_forecast.resolving import hindsight
 from models.fill_forecast.served_inflow import OF_ITS_FRACTION
 from tests.unit.fill_forecast.fitted import CUTOFF as SERVED_CUTOFF
 from tests.unit.fill_forecast.fitted import fitted, histories
@@ -94,6 +96,19 @@ def test_it_teaches_its_fraction_nothing() -> None:
     assert with_it.pools["glass"].tolist() == without.pools["glass"].tolist()
     assert with_it.level_errors == without.level_errors
     assert with_it.factors == without.factors
+
+
+def test_nor_does_one_before_its_sensor_came_to_life() -> None:
+    sound_one = sound(70)[0]
+    covered = replace(sound_one, levels=np.where(sound_one.times < START + 35 * DAY, 1.0, sound_one.levels))
+    model = of_sound_ones(70)
+
+    def told(histories: Sequence[History], at: float) -> list[InflowForecast | None]:
+        return [model.forecast(item, cutoff=at, known_at=at) for item in histories]
+
+    cutoffs = [START + days * DAY for days in (30.0, 34.0, 45.0, 66.0)]
+    assert [item.forecast.cutoff.timestamp() for item in hindsight(told, [covered], cutoffs)] == cutoffs[-1:]
+    assert len(hindsight(told, [sound_one], cutoffs)) == 4
 
 
 def test_the_served_model_names_the_fraction_and_learns_nothing_of_how_it_turned_out() -> None:
