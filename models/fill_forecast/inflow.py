@@ -6,7 +6,7 @@ emptying, the usual rate stands in, because what was read there is only a lower 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from models.fill_forecast.left_behind import LEFT_BEHIND_SD, LeftBehind, left_be
 from models.fill_forecast.suspects import FULL, jitter, suspect_readings
 from models.fill_forecast.swaps import swap_steps, without_offsets
 from models.fill_forecast.uninformative import dead_beginning, uninformative
+from models.fill_forecast.week_profile import weekday_factors
 
 _MOST_CARRIED = 0.05
 _FADING_GAIN = 0.03
@@ -51,7 +52,7 @@ class InflowCurve:
     suspects: BoolArray
     left: LeftBehind
     rate_per_day: float
-    usual: UsualDay
+    usual: UsualInflow
     days_of_data: float
     level_sd: float = 0.0
     level_shift: float = 0.0
@@ -110,10 +111,12 @@ class InflowCurve:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class UsualDay:
-    """What usually flows in by each whole hour of the (UTC) day: `running` [25] rises from 0 to a day's inflow."""
+class UsualInflow:
+    """What usually flows in by each whole hour of the (UTC) day and by weekday: `running` [25] rises from 0 to a mean day's inflow, `weekdays` [7]
+    are the factors of its days, Thursday (as 1970 began) first, whose mean is 1."""
 
     running: FloatArray
+    weekdays: FloatArray = field(default_factory=lambda: np.ones(7))
 
     @property
     def per_day(self) -> float:
@@ -132,7 +135,11 @@ class UsualDay:
 
     def _until(self, moments: FloatArray) -> FloatArray:
         days = np.floor(moments / DAY)
-        until: FloatArray = days * self.running[-1] + np.interp((moments - days * DAY) / HOUR, np.arange(25), self.running)
+        weeks = np.floor(days / 7)
+        weekday = (days - 7 * weeks).astype(np.int64)
+        before = np.concatenate([[0.0], np.cumsum(self.weekdays)])[weekday] + 7 * weeks
+        of_day = np.interp((moments - days * DAY) / HOUR, np.arange(25), self.running)
+        until: FloatArray = before * self.running[-1] + self.weekdays[weekday] * of_day
         return until
 
 
@@ -158,14 +165,14 @@ def inflow_curve(history: History) -> InflowCurve:
     offset[jumps_to_full(times, levels, emptyings, swaps)] = True
     offset &= ~emptied
     open_ = ~emptied & ~censored & ~offset
-    usual_day = _usual_day(times, increments, open_, censored)
-    usual = usual_day.inflow(times[:-1], times[1:])
+    usually = _usual_inflow(times, increments, open_, censored)
+    usual = usually.inflow(times[:-1], times[1:])
     unread = reported_unread(times, emptyings, history.collections)
     nothing_told = uninformative(times, levels, open_, emptyings, emptied_unread=unread is not None)
     if nothing_told is not None and len(emptyings):
         # A sensor that says nothing does not outweigh the truck either.
         unread = float(history.collections[-1])
-    denied = denied_emptyings(times, levels, emptyings, usual_day.inflow)
+    denied = denied_emptyings(times, levels, emptyings, usually.inflow)
     left = left_behind(emptyings.of(~denied), usual, jitter(levels)) if nothing_told is None else LeftBehind(0.0, LEFT_BEHIND_SD)
     # What came in around an emptying: the usual share of the gap, at least what is seen above the usual residual.
     seen_after = np.maximum(0.0, levels[1:] - left.level - 0.05)
@@ -182,8 +189,8 @@ def inflow_curve(history: History) -> InflowCurve:
         emptyings=emptyings,
         suspects=suspects,
         left=left,
-        rate_per_day=usual_day.per_day,
-        usual=usual_day,
+        rate_per_day=usually.per_day,
+        usual=usually,
         days_of_data=days_read(history.times[dead[-1] + 1 :] if len(dead) else history.times) if nothing_told is None else 0.0,
         emptied_unread=unread,
         reported_share=reported_share(times, emptyings, history.collections),
@@ -191,7 +198,7 @@ def inflow_curve(history: History) -> InflowCurve:
     if unread is not None:
         return replace(curve, level_sd=left.sd, doubts=(nothing_told.sentence,) if nothing_told else ())
     doubts = level_doubts(
-        (history.times, history.levels), suspects, (times, levels), emptyings, swaps, usual_day.per_day, nothing_told
+        (history.times, history.levels), suspects, (times, levels), emptyings, swaps, usually.per_day, nothing_told
     )
     return _doubted(curve, (*doubts, *_denied(curve, denied, history.collections)))
 
@@ -222,7 +229,7 @@ def _doubted(curve: InflowCurve, doubts: tuple[Doubt, ...]) -> InflowCurve:
 
 def _fused_curve(history: History, found: Fusion) -> InflowCurve:
     increments = np.diff(found.cumulative)
-    usual_day = _usual_day(history.times, increments, ~found.unknown, found.unknown)
+    usually = _usual_inflow(history.times, increments, ~found.unknown, found.unknown)
     return InflowCurve(
         times=history.times,
         levels=history.levels,
@@ -231,8 +238,8 @@ def _fused_curve(history: History, found: Fusion) -> InflowCurve:
         emptyings=found.emptyings,
         suspects=found.suspects,
         left=LeftBehind(found.residual, LEFT_BEHIND_SD),
-        rate_per_day=usual_day.per_day,
-        usual=usual_day,
+        rate_per_day=usually.per_day,
+        usual=usually,
         days_of_data=days_read(history.times),
         # What a level and deposits in order leave open, forecasts of the last weeks have shown.
         level_sd=found.level_sd if found.doubts or not found.level_is_read else 0.0,
@@ -258,23 +265,24 @@ def hourly(curve: InflowCurve, *, days: float, end: float) -> tuple[FloatArray, 
     return hours, values
 
 
-def _usual_day(times: FloatArray, increments: FloatArray, open_: BoolArray, censored: BoolArray) -> UsualDay:
-    """From the intervals in which the level could be read; from the censored ones' lower bounds where there are no others. By hours where
-    readings are near enough and weeks of them there: who is emptied by day every other day loses the best hours, and a mean over the rest is
-    too small."""
+def _usual_inflow(times: FloatArray, increments: FloatArray, open_: BoolArray, censored: BoolArray) -> UsualInflow:
+    """From the intervals in which the level could be read; from the censored ones' lower bounds where there are no others. By hours and weekdays
+    where readings are near enough and weeks of them there: who is emptied by day every other day loses the best hours, and a mean over the rest is
+    too small; who is full on Sundays, because no truck comes, would be given a mean day's inflow then."""
     seconds = np.diff(times)
     chosen = open_ if seconds[open_].sum() > 0 else censored
     total = float(seconds[chosen].sum())
     mean = max(0.0, float(increments[chosen].sum()) / total * HOUR) if total > 0 else 0.0
-    steady = UsualDay(mean * np.arange(25.0))
+    steady = UsualInflow(mean * np.arange(25.0))
     if total < _LEAST_DAYS_BY_HOUR * DAY or is_sparse(times) or mean <= 0:
         return steady
     grid = np.arange(np.ceil(times[0] / HOUR), np.floor(times[-1] / HOUR)) + 0.5
     at = np.clip(np.searchsorted(times, grid * HOUR) - 1, 0, len(increments) - 1)
     known = chosen[at] & (seconds[at] <= SPARSE)
-    of_day = grid[known].astype(np.int64) % 24
-    counts = np.bincount(of_day, minlength=24)
-    sums = np.bincount(of_day, (increments / seconds)[at[known]] * HOUR, 24)
-    by_hour = (sums + _PRIOR_HOURS * mean) / (counts + _PRIOR_HOURS)
-    day, rising = max(0.0, float(by_hour.sum())), np.maximum(0.0, by_hour)
-    return UsualDay(np.concatenate([[0.0], np.cumsum(rising)]) * (day / max(float(rising.sum()), 1e-12)))
+    day, of_day = np.divmod(grid[known].astype(np.int64), 24)
+    came = (increments / seconds)[at[known]] * HOUR
+    by_hour = (np.bincount(of_day, came, 24) + _PRIOR_HOURS * mean) / (np.bincount(of_day, minlength=24) + _PRIOR_HOURS)
+    per_day, rising = max(0.0, float(by_hour.sum())), np.maximum(0.0, by_hour)
+    running = np.concatenate([[0.0], np.cumsum(rising)]) * (per_day / max(float(rising.sum()), 1e-12))
+    weekdays = weekday_factors(day, day % 7, came, np.diff(running)[of_day])
+    return UsualInflow(running * weekdays.mean(), weekdays / weekdays.mean())

@@ -209,7 +209,8 @@ def test_a_blocked_inlet_is_known_by_deposits_that_stop_while_the_level_stands()
     )
     assert seen_level(blocked) == pytest.approx(stood, abs=0.02)
     assert "deposits have stopped and the level stands still: a blocked inlet" in sentence(blocked)
-    assert width(blocked, 72) > width(history, 72)
+    # The level now is less sure. Days on, that less came in of late counts as well, and less inflow is surer.
+    assert width(blocked, 6) > width(history, 6)
 
 
 def test_a_counter_that_fell_silent_is_not_a_blocked_inlet() -> None:

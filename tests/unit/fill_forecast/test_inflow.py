@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.fill_forecast.history import HOUR, History
+from models.fill_forecast.history import HOUR, FloatArray, History
 from models.fill_forecast.inflow import hourly, inflow_curve
+from models.fill_forecast.week_profile import weekday_factors
 from tests.unit.fill_forecast.signals import START, sawtooth
 
 
@@ -25,6 +26,58 @@ def test_the_usual_rate_stands_in_while_the_level_is_cut_at_full() -> None:
     curve = inflow_curve(History("c", "paper", START + HOUR * np.arange(100.0), levels))
     assert curve.censored.sum() > 15
     assert curve.cumulative[-1] == pytest.approx(inflow[-1], rel=0.05)
+
+
+def quiet_sundays(seed: int, days: int = 60) -> tuple[History, FloatArray]:
+    """Fills in a day or so, but not on Sundays, when no truck comes; it is full on some Sundays since the evening before. With what truly came in."""
+    rng = np.random.default_rng(seed)
+    level, total, busy, levels, inflow = 0.0, 0.0, 1.0, [], []
+    for hour in range(days * 24):
+        day, of_day = divmod(hour, 24)
+        sunday = day % 7 == 6
+        if of_day == 0:
+            busy = rng.lognormal(-0.045, 0.3) * (0.15 if sunday else 1.0)
+        if of_day == 10 and not sunday:
+            level = 0.03
+        deposited = rng.gamma(4.0, 0.8 * busy / 24 * (1.7 if 7 <= of_day < 21 else 0.05) / 4.0)
+        level, total = level + deposited, total + deposited
+        levels.append(float(np.clip(level + rng.normal(0, 0.006), 0, 1)))
+        inflow.append(total)
+    return History("c", "paper", START + HOUR * np.arange(days * 24.0), np.array(levels)), np.array(inflow)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_container_that_is_full_on_sundays_gets_a_sundays_inflow_then(seed: int) -> None:
+    history, inflow = quiet_sundays(seed)
+    hours, values = hourly(inflow_curve(history), days=60, end=float(history.times[-1]))
+    came = np.diff(np.interp(hours * HOUR, history.times, inflow))
+    sundays = (hours[:-1].astype(np.int64) // 24) % 7 == 3  # 1970 began on a Thursday
+    assert np.diff(values)[sundays].sum() == pytest.approx(came[sundays].sum(), rel=0.12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_weekdays_that_differ_by_chance_are_taken_for_alike(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    day = np.repeat(np.arange(56), 24)
+    by_chance = np.repeat(rng.lognormal(0, 0.4, 56), 24)
+    assert weekday_factors(day, day % 7, by_chance, np.ones(len(day))) == pytest.approx(np.ones(7), abs=0.12)
+
+
+def test_a_quiet_weekday_is_known_after_weeks() -> None:
+    rng = np.random.default_rng(3)
+    day = np.repeat(np.arange(56), 24)
+    of_week = day % 7
+    came = np.repeat(rng.lognormal(-0.045, 0.3, 56), 24) * np.where(of_week == 2, 0.2, 1.0)
+    factors = weekday_factors(day, of_week, came, np.full(len(day), came.mean()))
+    assert factors[2] == pytest.approx(0.2 / (6.2 / 7), rel=0.25)
+    assert factors.mean() == pytest.approx(1.0, abs=1e-6)
+    assert np.delete(factors, 2) == pytest.approx(np.full(6, 7 / 6.2), rel=0.25)
+
+
+def test_weekdays_of_which_one_was_never_seen_are_taken_for_alike() -> None:
+    day = np.repeat(np.arange(56), 24)
+    seen = day % 7 != 3
+    assert weekday_factors(day[seen], day[seen] % 7, np.ones(seen.sum()), np.ones(seen.sum())).tolist() == [1.0] * 7
 
 
 def test_the_hourly_curve_is_unknown_inside_long_gaps() -> None:
