@@ -6,7 +6,7 @@ emptying, the usual rate stands in, because what was read there is only a lower 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from models.fill_forecast.left_behind import LEFT_BEHIND_SD, LeftBehind, left_be
 from models.fill_forecast.suspects import FULL, jitter, suspect_readings
 from models.fill_forecast.swaps import swap_steps, without_offsets
 from models.fill_forecast.uninformative import dead_beginning, uninformative
-from models.fill_forecast.week_profile import weekday_factors
+from models.fill_forecast.week_profile import WEEK_HOURS, weekday_factors
 
 _MOST_CARRIED = 0.05
 _FADING_GAIN = 0.03
@@ -112,21 +112,20 @@ class InflowCurve:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UsualInflow:
-    """What usually flows in by each whole hour of the (UTC) day and by weekday: `running` [25] rises from 0 to a mean day's inflow, `weekdays` [7]
-    are the factors of its days, Thursday (as 1970 began) first, whose mean is 1."""
+    """What usually flows in by each whole hour of the (UTC) week: `running` [169] rises from 0 to a week's inflow, from Thursday on, as 1970
+    began."""
 
     running: FloatArray
-    weekdays: FloatArray = field(default_factory=lambda: np.ones(7))
 
     @property
     def per_day(self) -> float:
-        return float(self.running[-1])
+        return float(self.running[-1]) / 7
 
     def shares(self) -> tuple[float, ...]:
-        """Of each hour in a day's inflow; empty where all are alike, or nothing flows in."""
-        by_hour = np.diff(self.running)
-        even = float(np.ptp(by_hour)) <= 1e-9 * self.per_day
-        return () if even else tuple((by_hour / self.per_day).tolist())
+        """Of each hour of the day in what flows in; empty where all are alike, or nothing flows in."""
+        by_hour = np.diff(self.running).reshape(7, 24).sum(axis=0)
+        even = float(np.ptp(by_hour)) <= 1e-9 * self.running[-1]
+        return () if even else tuple((by_hour / self.running[-1]).tolist())
 
     def inflow(self, begin: FloatArray, end: FloatArray) -> FloatArray:
         """Between moments, in seconds since 1970."""
@@ -134,12 +133,9 @@ class UsualInflow:
         return between
 
     def _until(self, moments: FloatArray) -> FloatArray:
-        days = np.floor(moments / DAY)
-        weeks = np.floor(days / 7)
-        weekday = (days - 7 * weeks).astype(np.int64)
-        before = np.concatenate([[0.0], np.cumsum(self.weekdays)])[weekday] + 7 * weeks
-        of_day = np.interp((moments - days * DAY) / HOUR, np.arange(25), self.running)
-        until: FloatArray = before * self.running[-1] + self.weekdays[weekday] * of_day
+        weeks = np.floor(moments / (WEEK_HOURS * HOUR))
+        of_week = moments / HOUR - weeks * WEEK_HOURS
+        until: FloatArray = weeks * self.running[-1] + np.interp(of_week, np.arange(WEEK_HOURS + 1.0), self.running)
         return until
 
 
@@ -273,7 +269,7 @@ def _usual_inflow(times: FloatArray, increments: FloatArray, open_: BoolArray, c
     chosen = open_ if seconds[open_].sum() > 0 else censored
     total = float(seconds[chosen].sum())
     mean = max(0.0, float(increments[chosen].sum()) / total * HOUR) if total > 0 else 0.0
-    steady = UsualInflow(mean * np.arange(25.0))
+    steady = UsualInflow(mean * np.arange(WEEK_HOURS + 1.0))
     if total < _LEAST_DAYS_BY_HOUR * DAY or is_sparse(times) or mean <= 0:
         return steady
     grid = np.arange(np.ceil(times[0] / HOUR), np.floor(times[-1] / HOUR)) + 0.5
@@ -282,7 +278,7 @@ def _usual_inflow(times: FloatArray, increments: FloatArray, open_: BoolArray, c
     day, of_day = np.divmod(grid[known].astype(np.int64), 24)
     came = (increments / seconds)[at[known]] * HOUR
     by_hour = (np.bincount(of_day, came, 24) + _PRIOR_HOURS * mean) / (np.bincount(of_day, minlength=24) + _PRIOR_HOURS)
-    per_day, rising = max(0.0, float(by_hour.sum())), np.maximum(0.0, by_hour)
-    running = np.concatenate([[0.0], np.cumsum(rising)]) * (per_day / max(float(rising.sum()), 1e-12))
-    weekdays = weekday_factors(day, day % 7, came, np.diff(running)[of_day])
-    return UsualInflow(running * weekdays.mean(), weekdays / weekdays.mean())
+    rising = np.maximum(0.0, by_hour)
+    rising *= max(0.0, float(by_hour.sum())) / max(float(rising.sum()), 1e-12)
+    weekdays = weekday_factors(day, day % 7, came, rising[of_day])
+    return UsualInflow(np.concatenate([[0.0], np.cumsum(np.outer(weekdays, rising))]))
