@@ -57,7 +57,8 @@ class InflowForecast(DomainType):
     came in since a silent one was read is not known.
     `level_sd` is how unsure that level is beyond a sensor in order (standard deviation), `errors_shared` whether it errs the way the inflow does
     (both from the same litres per deposit), `level_sd_above` how unsure upwards, beyond that.
-    `emptied_unseen` is the chance that a silent container was emptied since it was read, which `level_error` holds then.
+    `emptied_unseen` is the chance that a container whose sensor is silent, covered or stuck was emptied since it was read, which `level_error` holds
+    then.
     `level_after_emptying` is what collections of this container usually leave behind, `level_after_sd` how sure that is (standard deviation).
     `after_collection_spread`: by what the lower and upper side of levels after a collection are wider than such windows without one.
     `day_profile` is how a usual day's inflow is shared among its 24 hours (UTC), by which levels between horizons are told (empty: evenly).

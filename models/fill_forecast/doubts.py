@@ -39,12 +39,14 @@ _TENTH = float(normal_quantiles((0.9,))[0])
 @dataclass(frozen=True, slots=True)
 class Doubt:
     """`level_sd` is a standard deviation, `level_shift` what is to be added to the level: then both explanations lie equally far from it, or it is
-    that of the likely one, and `level_sd_above`, which counts upwards alone, reaches to the other."""
+    that of the likely one, and `level_sd_above`, which counts upwards alone, reaches to the other. `unread_since` is the moment (seconds since
+    1970) from which on readings most likely show neither what comes in nor an emptying."""
 
     sentence: str
     level_sd: float
     level_shift: float = 0.0
     level_sd_above: float = 0.0
+    unread_since: float | None = None
 
     @property
     def most_sd(self) -> float:
@@ -100,7 +102,7 @@ def _still(times: FloatArray, levels: FloatArray, rate_per_day: float) -> Doubt 
         return None
     missing = min(missing, 1.0 - float(levels[-1]))
     told = f"the level has stood still for {still / HOUR:.0f} h: a stuck sensor or a blocked inlet"
-    return Doubt(told, max(_LEAST_SWAP_SD, missing / 2), missing / 2)
+    return Doubt(told, max(_LEAST_SWAP_SD, missing / 2), missing / 2, unread_since=float(times[first]))
 
 
 def _stands_since(times: FloatArray, levels: FloatArray) -> int:
@@ -139,7 +141,7 @@ def _jumped(times: FloatArray, levels: FloatArray, begin: int, swaps: IntArray, 
         jumped = f"the level jumped by {100 * jump:.0f} points to full at once"
         told = f"{jumped}: most likely a heap or a covered sensor, and the level before it is counted"
         since = min(followed, rate_per_day * float(times[-1] - times[last]) / DAY)
-        return Doubt(told, _UNSEEN_INFLOW * since, since - followed, (jump - since) / _TENTH)
+        return Doubt(told, _UNSEEN_INFLOW * since, since - followed, (jump - since) / _TENTH, float(times[last]))
     jumped = f"the level jumped by {100 * jump:.0f} points at once"
     if last == len(levels) - 2 and not few:
         # Nearly always a spike, which the next reading shows.

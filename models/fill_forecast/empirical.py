@@ -37,7 +37,8 @@ _HINDSIGHT_STEP = 4 * DAY
 """Whole days: how often a container is full, and how sure its next hours are, differs by the hour that one looks from."""
 _FEWEST_CUTOFFS, _HINDSIGHT_CUTOFFS = 4, 12
 _MOST_HINDSIGHTS = 2400
-_SILENT_LEVELS = np.linspace(0.05, 0.95, 19)
+_SILENT_LEVELS = np.linspace(0.005, 0.995, 100)
+"""The middles of a hundred equal shares."""
 _POOL_LEVELS = np.linspace(0.01, 0.99, 99)
 
 # Where no container of any fraction has a week of data yet: a rate between "hardly used" and "full in a day and a half".
@@ -145,7 +146,9 @@ class FittedEmpiricalInflow:
         )
         if not (first_week or by_deposits_alone):
             made = recalibrated(made, history.fraction, self.factors).model_copy(update={"uncalibrated": None})
-        return _gone_silent(made, curve, inflow[:, 0]) if silent else made
+        if silent:
+            return _gone_silent(made, curve, inflow[:, 0])
+        return made if curve.unread_since is None else _blind(made, curve)
 
     def _inflow(
         self,
@@ -207,6 +210,20 @@ def _perhaps_emptied(made: InflowForecast, maybe: UnseenEmptying, curve: InflowC
     level, *levels = maybe.level_quantiles(curve, untouched, made.cutoff.timestamp(), (0.5, *made.quantiles)).tolist()
     error = tuple(at - level for at in levels)
     return made.model_copy(update={"level_at_cutoff": level, "level_error": error, "emptied_unseen": maybe.chance})
+
+
+def _blind(made: InflowForecast, curve: InflowCurve) -> InflowForecast:
+    """The forecast of a container whose readings most likely show no emptying: perhaps it was emptied; else its level is as unsure as they
+    make it."""
+    maybe = unseen_emptying(curve, made.cutoff.timestamp())
+    if maybe is None:
+        return made
+    normal = normal_quantiles(tuple(_SILENT_LEVELS))
+    untouched = made.level_at_cutoff + normal * np.where(normal > 0, np.hypot(made.level_sd, made.level_sd_above), made.level_sd)
+    level, *levels = maybe.level_quantiles(curve, untouched, made.cutoff.timestamp(), (0.5, *made.quantiles)).tolist()
+    error = tuple(at - level for at in levels)
+    told = {"level_at_cutoff": level, "level_error": error, "level_sd": 0.0, "level_sd_above": 0.0, "emptied_unseen": maybe.chance}
+    return made.model_copy(update=told)
 
 
 def own_weight(days: float) -> float:

@@ -29,12 +29,13 @@ def _is_silent(curve: InflowCurve, cutoff: float) -> bool:
 
 def doubts_at(curve: InflowCurve, cutoff: float) -> tuple[str, ...]:
     """What is wrong with the data, each as part of a sentence."""
-    if not _is_silent(curve, cutoff):
-        return curve.doubts
-    told = f"the sensor has been silent for {_span(cutoff - curve.times[-1])}"
-    unseen = unseen_emptying(curve, cutoff)
-    maybe = f", in which it may have been emptied ({100 * unseen.chance:.0f} %)" if unseen is not None else ""
-    return (*curve.doubts, told + maybe)
+    silent = _is_silent(curve, cutoff)
+    unseen = unseen_emptying(curve, cutoff) if silent or curve.unread_since is not None else None
+    chance = "" if unseen is None else f"({100 * unseen.chance:.0f} %)"
+    if silent:
+        told = f"the sensor has been silent for {_span(cutoff - curve.times[-1])}"
+        return (*curve.doubts, f"{told}, in which it may have been emptied {chance}" if chance else told)
+    return (*curve.doubts, f"it may have been emptied unseen since then {chance}") if chance else curve.doubts
 
 
 def basis_sentence(curve: InflowCurve, cutoff: float, grade: str, days: float, *, first_week: bool) -> str:

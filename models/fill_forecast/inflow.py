@@ -57,6 +57,7 @@ class InflowCurve:
     level_sd: float = 0.0
     level_shift: float = 0.0
     level_sd_above: float = 0.0
+    unread_since: float | None = None
     doubts: tuple[str, ...] = ()
     fusion: Fusion | None = None
     emptied_unread: float | None = None
@@ -219,6 +220,7 @@ def _doubted(curve: InflowCurve, doubts: tuple[Doubt, ...]) -> InflowCurve:
         level_sd=max((item.level_sd for item in doubts), default=0.0),
         level_shift=worst.level_shift,
         level_sd_above=worst.level_sd_above,
+        unread_since=worst.unread_since,
         doubts=tuple(item.sentence for item in doubts),
     )
 

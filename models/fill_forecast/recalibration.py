@@ -137,11 +137,11 @@ def _sides(resolved: Resolved, here: BoolArray, otherwise: tuple[float, float]) 
 
 
 def is_calibrated(forecast: InflowForecast) -> bool:
-    """Whether outcomes say something of a forecast: not of a container in its first week, of one that has gone silent, or of one whose level
-    nothing reads, which are few and unlike the others."""
+    """Whether outcomes say something of a forecast: not of a container in its first week, of one that has gone silent or may have been emptied
+    unseen, or of one whose level nothing reads, which are few and unlike the others."""
     young = forecast.evidence is None or forecast.evidence.days_of_data < FIRST_WEEK_DAYS
     unread = forecast.evidence is not None and not forecast.evidence.level_is_read
-    return not young and not unread and forecast.data_grade != STALE
+    return not young and not unread and forecast.data_grade != STALE and not forecast.emptied_unseen
 
 
 def recalibrated(forecast: InflowForecast, fraction: str, factors: Factors) -> InflowForecast:

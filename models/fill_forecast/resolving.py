@@ -119,9 +119,9 @@ def hindsight(
     step: int = 1,
 ) -> list[Hindsight]:
     """What a forecaster would have said at these cutoffs. It must have learnt nothing later than the first of them, or nothing that counts for
-    containers of four weeks and more: younger, silent and uninformative ones are left out. How wide another one would have been (`wide_as`) may
-    be asked of one that has learnt later. One container in `step` is asked at each cutoff, another at the next: outcomes of one container have
-    more in common than those of one day."""
+    containers of four weeks and more: younger, silent and uninformative ones are left out, and those that may have been emptied unseen. How wide
+    another one would have been (`wide_as`) may be asked of one that has learnt later. One container in `step` is asked at each cutoff, another at the
+    next: outcomes of one container have more in common than those of one day."""
     curves: dict[str, InflowCurve] = {}
     found: list[Hindsight] = []
     for turn, cutoff in enumerate(cutoffs):
@@ -129,7 +129,7 @@ def hindsight(
         open_ = [item for item in asked if len(item.times) and item.times[0] + _LEAST_DAYS * DAY <= cutoff < item.times[-1]]
         wide = wide_as(open_, cutoff) if wide_as is not None else [None] * len(open_)
         for history, made, its_width in zip(open_, forecast_many(open_, cutoff), wide, strict=True):
-            if made is not None and cutoff - made.level_observed_at.timestamp() <= DAY / 2:
+            if made is not None and not made.emptied_unseen and cutoff - made.level_observed_at.timestamp() <= DAY / 2:
                 name = history.container_id
                 curve = curves.get(name) or curves.setdefault(name, inflow_curve(history))
                 # What was read before a sensor came to life is not in the curve: its container was young for weeks after that.

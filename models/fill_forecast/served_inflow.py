@@ -1,9 +1,9 @@
 """The model that the forecast service serves: members weighed by fraction and horizon, then calibrated, with what is known about it.
 
 Members are the container's own past (`empirical`), a global model (`inflow_model`) and the simple rates (`simple_rates`). By its own past alone is
-forecast a container that has gone silent, one of which deposits are counted and no level is read, and one that a truck has emptied since it was
-read. In its first week a container gets the distribution of its fraction, which until the fourth counts beside the members. A member that an
-artifact lacks is left out, and the forecast says so.
+forecast a container that has gone silent or may have been emptied unseen, one of which deposits are counted and no level is read, and one that a
+truck has emptied since it was read. In its first week a container gets the distribution of its fraction, which until the fourth counts beside the
+members. A member that an artifact lacks is left out, and the forecast says so.
 """
 
 from __future__ import annotations
@@ -156,6 +156,7 @@ class ServedInflow:
         calibrate = (
             evidence.days_of_data >= FIRST_WEEK_DAYS
             and alone.data_grade != STALE
+            and not alone.emptied_unseen
             and evidence.level_is_read
             and not evidence.emptied_unread
         )

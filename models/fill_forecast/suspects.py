@@ -142,7 +142,7 @@ def jumps_to(times: FloatArray, levels: FloatArray) -> IntArray:
     return np.flatnonzero(at_once >= max(_LEAST_JUMP, _ordinary_jump(levels))) + 1
 
 
-def _ordinary_jump(levels: FloatArray, times: float = 6.0) -> float:
+def _ordinary_jump(levels: FloatArray, times: float = 4.0) -> float:
     """Up to what a single rise may be life: so many times what one in twenty rises exceeds."""
     rises = np.diff(levels)
     return times * float(np.quantile(rises[rises > 0], 0.95)) if bool((rises > 0).any()) else 0.0

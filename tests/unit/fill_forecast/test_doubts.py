@@ -191,6 +191,35 @@ def test_of_a_jump_that_one_reading_tells_nothing_is_counted_yet() -> None:
     assert curve.level_at_end() == pytest.approx(usual, abs=0.03)
 
 
+@cache
+def jittery() -> History:
+    """Slow, read every three hours, below a fifth full at the cutoff."""
+    return sawtooth(15, days=70, per_day=0.04, interval_hours=3.0, noise=0.03).history
+
+
+def raised(times: float, until_days: float = 0.0) -> History:
+    """For a day that ends so many days before the cutoff, higher by so many times what one in twenty rises exceeds."""
+    rises = np.diff(jittery().levels)
+    jump = times * float(np.quantile(rises[rises > 0], 0.95))
+    assert jump >= 0.25, "a smaller one is none"
+    ends = CUTOFF - until_days * DAY
+    chosen = (jittery().times > ends - DAY) & (jittery().times <= ends)
+    return replace(jittery(), levels=jittery().levels + jump * chosen).seen(CUTOFF, CUTOFF)
+
+
+def test_a_jump_begins_at_four_times_what_one_in_twenty_rises_exceeds() -> None:
+    """Of smaller ones most are waste."""
+    assert any("points at once: a heap" in told for told in inflow_curve(raised(4.8)).doubts)
+    assert inflow_curve(raised(3.2)).doubts == ()
+
+
+def test_a_stretch_that_such_a_jump_leads_to_is_left_out_when_it_has_fallen_back() -> None:
+    """Else it would count as inflow and as an emptying."""
+    curve, sound = inflow_curve(raised(4.8, until_days=10.0)), inflow_curve(jittery().seen(CUTOFF, CUTOFF))
+    assert (int(curve.suspects.sum()), int(sound.suspects.sum())) == (8, 0)
+    assert len(curve.emptyings) == len(sound.emptyings)
+
+
 def newest_readings(count: int, level: float) -> History:
     """The last so many readings before the cutoff, at a level."""
     return changed((count - 0.1) / 24, level)

@@ -145,6 +145,20 @@ def test_silent_containers_are_forecast_by_their_own_past_alone_and_young_ones_b
         assert forecast.evidence.members == members
 
 
+def test_a_container_that_may_have_been_emptied_unseen_is_forecast_by_its_own_past_alone() -> None:
+    """The global model and the rates know nothing of that."""
+    history = histories()[2]
+    stuck = replace(history, levels=np.where(history.times > CUTOFF - 5 * DAY, 0.4, history.levels))
+    forecast = only_global().forecast(stuck, cutoff=CUTOFF, known_at=CUTOFF)
+    alone = fitted().model.own_past.forecast(stuck, cutoff=CUTOFF, known_at=CUTOFF)
+    assert forecast is not None
+    assert forecast.evidence is not None
+    assert alone is not None
+    assert forecast.evidence.members == {OWN_PAST: 1.0}
+    assert forecast.emptied_unseen == alone.emptied_unseen > 0
+    assert forecast.level_error == alone.level_error
+
+
 def test_from_the_second_to_the_fourth_week_the_fraction_counts_once_and_is_named() -> None:
     """A container of a tenth of a usual one: the distribution of its fraction has the share that it is told to have, whoever else counts."""
     usual = histories()[2]

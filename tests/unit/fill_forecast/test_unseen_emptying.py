@@ -1,4 +1,4 @@
-"""A silent container of which nobody reports emptyings may have been emptied since it was read."""
+"""A silent container of which nobody reports emptyings may have been emptied since it was read; so may one whose sensor is covered or stuck."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import pytest
 
 from models.domain.forecast import InflowForecast
 from models.fill_forecast.empirical import EmpiricalInflow, FittedEmpiricalInflow
+from models.fill_forecast.evidence import evidence_of
 from models.fill_forecast.history import DAY, HOUR, History
 from models.fill_forecast.inflow import inflow_curve
 from models.fill_forecast.overlay import level_quantiles, overflow_probability
+from models.fill_forecast.recalibration import is_calibrated
 from models.fill_forecast.unseen_emptying import unseen_emptying
 from tests.unit.fill_forecast.signals import START, Signal, sawtooth
 
@@ -34,6 +36,17 @@ def silent(seed: int, days: float, *, reported: bool = False) -> History:
     read = made.history.times <= CUTOFF - days * DAY
     collections = made.emptied[made.emptied <= CUTOFF - days * DAY] if reported else np.empty(0)
     return replace(made.history, times=made.history.times[read], levels=made.history.levels[read], collections=collections)
+
+
+def blind(seed: int, days: float, reads: float | None, *, reported: bool = False) -> History:
+    """For so many days before the cutoff read at one level: at full (covered), or as it was then (stuck). Trucks report all, or nothing."""
+    made = signal(seed)
+    lately = made.history.times > CUTOFF - days * DAY
+    stood = float(made.history.levels[~lately][-1])
+    collections = made.emptied[made.emptied <= CUTOFF] if reported else np.empty(0)
+    return replace(
+        made.history, levels=np.where(lately, stood if reads is None else reads, made.history.levels), collections=collections
+    )
 
 
 @cache
@@ -126,4 +139,48 @@ def test_it_is_said_in_a_sentence() -> None:
     found = unseen_emptying(inflow_curve(history), CUTOFF)
     assert found is not None
     told = f"the sensor has been silent for 8 days, in which it may have been emptied ({100 * found.chance:.0f} %)"
+    assert told in forecast_of(history).basis
+
+
+@pytest.mark.parametrize("reads", [1.0, None], ids=["covered", "stuck"])
+@pytest.mark.parametrize("days", [4.0, 8.0])
+def test_a_sensor_that_shows_no_emptying_does_not_rule_one_out(days: float, reads: float | None) -> None:
+    """A few stood at full before that, or were emptied a few hours before: there nothing is doubted."""
+    inside, missed, untouched = [], [], []
+    for seed in CITY:
+        history = blind(seed, days, reads)
+        forecast, curve = forecast_of(history), inflow_curve(history.seen(CUTOFF, CUTOFF))
+        if not forecast.emptied_unseen:
+            continue
+        low, middle, high = level_quantiles(forecast, (), [forecast.cutoff]).levels[[1, 4, 7], 0]
+        inside.append(low <= true_level(seed) <= high)
+        missed.append(abs(middle - true_level(seed)))
+        untouched.append(abs(curve.level_at_end() - true_level(seed)))
+        assert forecast.data_grade == "doubtful"
+        assert not is_calibrated(forecast.model_copy(update={"evidence": evidence_of(history, CUTOFF)})), "it is unlike others"
+    assert len(inside) > 25
+    assert 0.65 <= np.mean(inside) <= 0.97
+    assert np.mean(missed) < 0.9 * np.mean(untouched)
+
+
+def test_that_it_reads_right_stays_as_likely() -> None:
+    """However likely it was emptied: with probability 0.1 it stands at full, as it reads."""
+    for days in (3.0, 9.0):
+        forecast = forecast_of(blind(0, days, 1.0))
+        assert overflow_probability(forecast, forecast.cutoff) == pytest.approx(0.1, abs=0.04)
+
+
+def test_where_trucks_report_a_covered_sensor_hides_no_emptying() -> None:
+    """What a truck reported counts, and that none did says that the container was not emptied."""
+    for seed in CITY[:10]:
+        history = blind(seed, 4, 1.0, reported=True)
+        assert forecast_of(history).emptied_unseen == 0
+        assert "emptied unseen" not in forecast_of(history).basis
+
+
+def test_of_a_covered_sensor_the_chance_is_said() -> None:
+    history = blind(0, 8, 1.0)
+    found = unseen_emptying(inflow_curve(history.seen(CUTOFF, CUTOFF)), CUTOFF)
+    assert found is not None
+    told = f"and the level before it is counted, it may have been emptied unseen since then ({100 * found.chance:.0f} %)"
     assert told in forecast_of(history).basis
