@@ -84,6 +84,7 @@ def history_of_series(series: FillSeries, *, counted: bool = False) -> History:
         series.levels,
         series.known,
         deposits=deposits,
+        tilted=series.tilted,
         capacity_l=series.capacity_l,
     )
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from simulators.batch import Bools, Floats, Ints, joined
+from simulators.batch import Bools, Device, Floats, Ints, joined
 from simulators.city_map import build_city_map
+from simulators.encoders.by_model import encoder_for
 from simulators.lane import Lane
 from simulators.ledger import Fate
 from simulators.measured_waste import MeasuredWaste
@@ -32,8 +33,8 @@ ENDS = datetime(2026, 9, 28, tzinfo=UTC)
 class FillSeries:
     """One container. `times` rise strictly (seconds since 1970, as stored), `levels` are what its readings say, `truth` what was so,
     `faults` the bits of `simulators.faults`, `known` when each reading arrived, `deposits` what each counts since the one before (as devices that
-    report it do), `capacity_l` what the container holds. `emptyings` are all true ones, in order. `course` is the true level at every moment,
-    read or not."""
+    report it do), `tilted` the moments of readings at which the device says that it is out of its position (if it can tell), `capacity_l` what the
+    container holds. `emptyings` are all true ones, in order. `course` is the true level at every moment, read or not."""
 
     container_id: str
     fraction: str
@@ -43,6 +44,7 @@ class FillSeries:
     faults: Ints
     known: Floats
     deposits: Floats
+    tilted: Floats
     capacity_l: float
     emptyings: tuple[TrueEmptying, ...]
     course: TrueCourse
@@ -80,6 +82,7 @@ def simulate_fill(
     stored = joined(sent)
     thing_of = {device.thing_id: number for number, device in enumerate(simulator.devices)}
     place = np.array([thing_of[device.thing_id] for device in lane.devices])[stored.device]
+    tilted = np.array([_tells_tilt(device, simulator) for device in lane.devices])[stored.device] & (stored.values["tilted"] > 0)
     empty = np.array([item.empty_distance_mm for item in simulator.geometries])[place]
     full = np.array([item.full_distance_mm for item in simulator.geometries])[place]
     levels = np.clip((empty - stored.values["distance_mm"]) / (empty - full), 0.0, 1.0)
@@ -97,6 +100,7 @@ def simulate_fill(
                 faults=stored.fault[rows],
                 known=stored.send_at_us[rows] / 1e6,
                 deposits=stored.values["deposit_count"][rows],
+                tilted=stored.stated_at_us[rows[tilted[rows]]] / 1e6,
                 capacity_l=float(container.thing.capacity_l or 0),
                 emptyings=tuple(
                     item
@@ -107,6 +111,10 @@ def simulate_fill(
             )
         )
     return series
+
+
+def _tells_tilt(device: Device, simulator: WasteSimulator) -> bool:
+    return "tilted" in encoder_for(device.device_model, simulator.kind, simulator.decimals).decimals
 
 
 def write_backtest_files(folder: Path, series: Sequence[FillSeries]) -> list[Path]:

@@ -16,8 +16,8 @@ from storage.crew_reports import collections_reported
 from storage.plan_days import disrupted_spans
 
 # One row per container: arrays are a tenth of the work of one record per reading. Several sensors of one container that report the same
-# moment count once: levels by their mean, deposits by their sum, weights by the largest. Asked by datastream, which is how the readings
-# are laid out.
+# moment count once: levels by their mean, deposits by their sum, weights by the largest; where one is out of its position, the mean is no
+# level. Asked by datastream, which is how the readings are laid out.
 _HISTORIES = """
 SELECT reading.thing_id,
        thing.fraction,
@@ -25,11 +25,12 @@ SELECT reading.thing_id,
        array_agg(extract(epoch FROM observed_at)::double precision ORDER BY observed_at) AS times,
        array_agg(extract(epoch FROM received_at)::double precision ORDER BY observed_at) AS known,
        array_agg(fill_ratio ORDER BY observed_at) AS levels,
+       array_agg(extract(epoch FROM observed_at)::double precision ORDER BY observed_at) FILTER (WHERE tilted) AS tilted,
        CASE WHEN count(deposits) > 0 THEN array_agg(deposits ORDER BY observed_at) END AS deposits,
        CASE WHEN count(weight_kg) > 0 THEN array_agg(weight_kg ORDER BY observed_at) END AS weights
 FROM (
     SELECT thing_id, observed_at, avg(fill_ratio) AS fill_ratio, sum(deposit_count)::double precision AS deposits,
-           max(weight_kg) AS weight_kg, max(received_at) AS received_at
+           max(weight_kg) AS weight_kg, bool_or(tilted) AS tilted, max(received_at) AS received_at
     FROM container_fill
     WHERE datastream_id = ANY (ARRAY(SELECT datastream_id FROM container_fill_latest WHERE thing_id = ANY ($1::text[])))
       AND observed_at >= $2 AND observed_at <= $3 AND num_nonnulls(fill_ratio, deposit_count, weight_kg) > 0
@@ -118,6 +119,7 @@ def _history(
         deposits=_beside(record["deposits"], times, known, kept),
         weights=_beside(record["weights"], times, known, kept),
         swapped=np.array(swapped, dtype=float),
+        tilted=np.array(record["tilted"] or (), dtype=float),
         capacity_l=record["capacity_l"],
     )
 

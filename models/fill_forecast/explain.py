@@ -15,12 +15,14 @@ _SURE_SD = 0.08
 
 def data_grade(curve: InflowCurve, cutoff: float) -> str:
     """ "stale" when the newest reading is older than a day (or three usual intervals), "doubtful" when something is wrong with
-    it (`doubts`, `fusion`), the level is not sure, the newest one jumps, or there is less than a week of data; else "good"."""
+    it (`doubts`, `fusion`), the sensor is out of its position, the level is not sure, the newest one jumps, or there is less than a week of data;
+    else "good"."""
     if _is_silent(curve, cutoff):
         return STALE
     jumps = len(curve.levels) > 1 and not is_sparse(curve.times) and curve.levels[-1] - curve.levels[-2] > 0.3
     young = days_read(curve.times) < FIRST_WEEK_DAYS
-    return DOUBTFUL if curve.doubts or curve.level_sd > _SURE_SD or jumps or young else GOOD
+    unsure = curve.doubts or curve.tilted_since is not None or curve.level_sd > _SURE_SD
+    return DOUBTFUL if unsure or jumps or young else GOOD
 
 
 def _is_silent(curve: InflowCurve, cutoff: float) -> bool:
@@ -32,10 +34,13 @@ def doubts_at(curve: InflowCurve, cutoff: float) -> tuple[str, ...]:
     silent = _is_silent(curve, cutoff)
     unseen = unseen_emptying(curve, cutoff) if silent or curve.unread_since is not None else None
     chance = "" if unseen is None else f"({100 * unseen.chance:.0f} %)"
-    if silent:
-        told = f"the sensor has been silent for {_span(cutoff - curve.times[-1])}"
-        return (*curve.doubts, f"{told}, in which it may have been emptied {chance}" if chance else told)
-    return (*curve.doubts, f"it may have been emptied unseen since then {chance}") if chance else curve.doubts
+    if curve.tilted_since is not None:
+        unread = f"the sensor has been out of its position, as it says, for {_span(cutoff - curve.tilted_since)}"
+    elif silent:
+        unread = f"the sensor has been silent for {_span(cutoff - curve.times[-1])}"
+    else:
+        return (*curve.doubts, f"it may have been emptied unseen since then {chance}") if chance else curve.doubts
+    return (*curve.doubts, f"{unread}, in which it may have been emptied {chance}" if chance else unread)
 
 
 def basis_sentence(curve: InflowCurve, cutoff: float, grade: str, days: float, *, first_week: bool) -> str:

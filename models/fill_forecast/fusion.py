@@ -26,6 +26,7 @@ from models.fill_forecast.level_filter import LevelFilter, Steps
 from models.fill_forecast.stuck import stuck_readings
 from models.fill_forecast.suspects import FULL, jitter, suspect_readings
 from models.fill_forecast.swaps import swap_steps, without_offsets
+from models.fill_forecast.tilted import in_position
 
 _SURE_OF_MORE = 12.0
 """Where so many deposits were usual, none at all is no chance (6 in a million)."""
@@ -72,10 +73,13 @@ class Fusion:
 
 
 def fused(history: History) -> History:
-    """The history itself where nothing was counted; else one without `deposits` whose times and levels rest on both. Needs a history that is
-    cut at what may be seen."""
+    """The history without readings out of position where nothing was counted; else one without `deposits` whose times and levels rest on both.
+    Needs a history that is cut at what may be seen."""
+    if history.fused is not None:
+        return history
+    history = in_position(history)
     deposits = history.deposits
-    if history.fused is not None or deposits is None:
+    if deposits is None:
         return history
     history = _with_weighings(history)
     if not history.is_counted():

@@ -67,8 +67,9 @@ class History:
 
     `known` holds when each reading was stored (none: each was known as soon as observed). `collections` are moments at which
     a truck reported to have emptied it, rising; they count as known when they happened. `swapped` are moments from which on another
-    sensor reads it, as the registry says. `holidays` are public holidays where it stands, past and coming, as days since 1970. `volume` is
-    what is known of a deposit's size before looking at this container, `fused` what `fusion.fused` has made of levels and deposits together.
+    sensor reads it, as the registry says, `tilted` those of readings at which it said that it is out of its position. `holidays` are public
+    holidays where it stands, past and coming, as days since 1970. `volume` is what is known of a deposit's size before looking at this container,
+    `fused` what `fusion.fused` has made of levels and deposits together.
     """
 
     container_id: str
@@ -80,6 +81,7 @@ class History:
     deposits: Series | None = None
     weights: Series | None = None
     swapped: FloatArray = field(default_factory=_no_times)
+    tilted: FloatArray = field(default_factory=_no_times)
     capacity_l: float | None = None
     volume: VolumePrior | None = None
     holidays: IntArray = field(default_factory=_no_days)
@@ -113,9 +115,17 @@ class History:
             known=known,
             collections=self.collections[: int(np.searchsorted(self.collections, until, side="right"))],
             swapped=self.swapped[self.swapped <= until],
+            tilted=self._tilted_of(times, until),
             deposits=self.deposits.seen(cutoff, known_at) if self.deposits else None,
             weights=self.weights.seen(cutoff, known_at) if self.weights else None,
         )
+
+    def _tilted_of(self, times: FloatArray, until: float) -> FloatArray:
+        """Without the moments of readings that are not among `times`."""
+        if not len(self.tilted):
+            return self.tilted
+        unknown = np.isin(self.tilted, self.times) & ~np.isin(self.tilted, times)
+        return self.tilted[(self.tilted <= until) & ~unknown]
 
     def since(self, begin: float) -> History:
         """The part that was observed from `begin` on."""
@@ -131,6 +141,7 @@ class History:
             known=None if self.known is None else self.known[first:],
             collections=self.collections[int(np.searchsorted(self.collections, begin)) :],
             swapped=self.swapped[self.swapped >= begin],
+            tilted=self.tilted[self.tilted >= begin],
             deposits=self.deposits.of(self.deposits.times >= begin) if self.deposits else None,
             weights=self.weights.of(self.weights.times >= begin) if self.weights else None,
         )

@@ -18,6 +18,7 @@ from models.fill_forecast.history import DAY, HOUR, SPARSE, BoolArray, FloatArra
 from models.fill_forecast.left_behind import LEFT_BEHIND_SD, LeftBehind, left_behind
 from models.fill_forecast.suspects import FULL, jitter, suspect_readings
 from models.fill_forecast.swaps import swap_steps, without_offsets
+from models.fill_forecast.tilted import tilted_since
 from models.fill_forecast.uninformative import dead_beginning, uninformative
 from models.fill_forecast.week_profile import WEEK_HOURS, weekday_factors
 
@@ -41,7 +42,8 @@ class InflowCurve:
     hours of an average day. `level_sd` is how sure the last level is beyond a sensor's ordinary jitter (`level_sd_above`: upwards, beyond that),
     `doubts` say why. `fusion` is there where deposits had a say. `emptied_unread` is when a truck reported to have emptied it, if no reading has
     shown that yet; doubts about the level end there. `reported_share` of its emptyings are reported by trucks. `days_of_data` are the days for which
-    readings tell what comes in: none where they are `uninformative`.
+    readings tell what comes in: none where they are `uninformative`. `unread_since`: see `Doubt`; `tilted_since`: since when no reading counts
+    because the sensor says that it is out of its position.
     """
 
     times: FloatArray
@@ -58,6 +60,7 @@ class InflowCurve:
     level_shift: float = 0.0
     level_sd_above: float = 0.0
     unread_since: float | None = None
+    tilted_since: float | None = None
     doubts: tuple[str, ...] = ()
     fusion: Fusion | None = None
     emptied_unread: float | None = None
@@ -191,6 +194,7 @@ def inflow_curve(history: History) -> InflowCurve:
         days_of_data=days_read(history.times[dead[-1] + 1 :] if len(dead) else history.times) if nothing_told is None else 0.0,
         emptied_unread=unread,
         reported_share=reported_share(times, emptyings, history.collections),
+        tilted_since=tilted_since(history, float(history.times[-1])),
     )
     if unread is not None:
         return replace(curve, level_sd=left.sd, doubts=(nothing_told.sentence,) if nothing_told else ())
@@ -243,6 +247,7 @@ def _fused_curve(history: History, found: Fusion) -> InflowCurve:
         level_sd=found.level_sd if found.doubts or not found.level_is_read else 0.0,
         doubts=found.doubts,
         fusion=found,
+        tilted_since=tilted_since(history, found.read_at),
     )
 
 

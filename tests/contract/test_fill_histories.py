@@ -99,3 +99,15 @@ async def test_a_swap_is_known_from_the_registry(storage: asyncpg.Connection) ->
     await append_readings(storage, CONTAINER_FILL, [stored(60 * hour, thing_id="c-1", fill_ratio=0.5) for hour in range(20)])
     (found,) = await fill_histories(storage, ["c-1"], START, UNTIL)
     assert found.swapped.tolist() == [swap.timestamp()]
+
+
+async def test_what_a_sensor_says_of_its_position_comes_along(storage: asyncpg.Connection) -> None:
+    """Of two sensors at the same moment one is enough: their mean is no level then."""
+    await _container(storage, "c-1")
+    said: list[dict[str, Any]] = [{"tilted": False}, {"tilted": True}, {}, {"tilted": True}]
+    readings = [stored(60 * hour, thing_id="c-1", fill_ratio=0.5, **values) for hour, values in enumerate(said)]
+    beside = stored(60, thing_id="c-1", name="beside", fill_ratio=0.4, tilted=False)
+    await append_readings(storage, CONTAINER_FILL, [*readings, beside])
+    (found,) = await fill_histories(storage, ["c-1"], START, UNTIL)
+    assert len(found.times) == 4
+    assert found.tilted.tolist() == [(START + timedelta(hours=hour)).timestamp() for hour in (1, 3)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simulators.faults import EVERY_FAULT, FalseFull, Spikes
+from simulators.faults import EVERY_FAULT, FalseFull, Spikes, Tilt
 from simulators.fill_series import FillSeries, simulate_fill
 from simulators.series_statistics import DAY_S, PUBLISHED, daily_inflow, days_at_full, downward_share, statistics
 from simulators.true_course import TrueCourse, Use
@@ -56,7 +56,9 @@ def made_by_hand() -> FillSeries:
     nothing = np.zeros(len(hours), np.int64)
     use = Use(np.ones(24) / 24, np.ones(7), 0.01, 0.0, np.full(len(times), 0.24))
     course = TrueCourse(times, levels, levels, times, use)
-    return FillSeries("c", "glass", times, levels, levels, nothing, times, np.zeros(len(times)), 4000.0, (emptied,), course)
+    return FillSeries(
+        "c", "glass", times, levels, levels, nothing, times, np.zeros(len(times)), np.empty(0), 4000.0, (emptied,), course
+    )
 
 
 def test_statistics_of_a_series_made_by_hand() -> None:
@@ -71,3 +73,16 @@ def test_the_same_seed_gives_the_same_series() -> None:
     one, again, other = (simulate_fill(seed, EVERY_FAULT, containers=10, days=3) for seed in (1, 1, 2))
     assert [item.levels.tolist() for item in one] == [item.levels.tolist() for item in again]
     assert [item.levels.tolist() for item in one] != [item.levels.tolist() for item in other]
+
+
+def test_a_tilt_is_told_by_devices_that_can_tell_one() -> None:
+    """A third of them can, at every reading that it strikes and at no other; of the twelve one was not struck."""
+    told, untold = 0, 0
+    for item in simulate_fill(3, {Tilt.name: 0.2}, containers=12, days=20):
+        struck = item.times[item.faults & Tilt.bit > 0]
+        if len(item.tilted):
+            assert item.tilted.tolist() == struck.tolist()
+            told += 1
+        elif len(struck):
+            untold += 1
+    assert (told, untold) == (4, 7)
