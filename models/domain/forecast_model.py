@@ -21,9 +21,10 @@ class ModelScore(DomainType):
 
 
 class ModelDescription(DomainType):
-    """`weights[cell][member]` and `offsets[cell][quantile]`, where a cell is "fraction|band" and the fraction "*" stands for those that
-    were too rare; offsets are in units of the forecast's own width. `factors[cell]` spread the lower and the upper side of forecasts made of
-    these, by how such forecasts turned out (`recalibration`). `data_from` and `data_until` bound the readings that it learnt from."""
+    """`weights[cell][member]`, where a cell is "fraction|band" and the fraction "*" stands for those that were too rare. `factors[cell]` spread
+    the lower and the upper side of forecasts made of these, by how such forecasts turned out (`recalibration`). `data_from` and `data_until`
+    bound the readings that it learnt from. `offsets[cell][quantile]`, in units of the forecast's own width, move the quantiles of models that
+    were fitted before December 2026; later ones have none."""
 
     forecaster: str
     forecaster_version: str
@@ -41,6 +42,6 @@ class ModelDescription(DomainType):
     iterations: int
     members: tuple[str, ...]
     weights: dict[str, dict[str, float]]
-    offsets: dict[str, tuple[float, ...]]
     scores: tuple[ModelScore, ...]
+    offsets: dict[str, tuple[float, ...]] = Field(default_factory=dict)
     factors: dict[str, tuple[float, float]] = Field(default_factory=dict)

@@ -26,7 +26,7 @@ from models.fill_forecast.unseen_emptying import UnseenEmptying, unseen_emptying
 from models.fill_forecast.week_profile import hour_of_week, usual_inflow, week_profile
 from models.fill_forecast.widening import normal_quantiles, widened
 
-VERSION = "6"
+VERSION = "7"
 WINDOW_DAYS = 60
 _OWN_ONLY_AFTER_DAYS = 28.0
 _ENOUGH_STARTS = 20

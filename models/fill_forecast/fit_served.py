@@ -1,8 +1,8 @@
 """Fits a served model, and says whether it may take over: compared on recent cases that neither it nor the serving model has learnt from.
 
-Time is cut in three. Up to the validation the global model learns; in the first half of the validation weights and calibration do; in
-its second half the result is compared with the serving model (or, where there is none, with the container's own past), on cutoffs after all
-that either has seen. What is handed back learns by the same procedure from everything up to the cutoff.
+Time is cut in three. Up to the validation the global model learns; in the first half of the validation the members' weights are learnt; in its
+second half the result is compared with the serving model (or, where there is none, with the container's own past), on cutoffs after all that
+either has seen. What is handed back learns by the same procedure from everything up to the cutoff.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from models.fill_forecast.scores import scores
 from models.fill_forecast.served_inflow import (
     EVERY_FRACTION,
     GLOBAL_MODEL,
-    LEAST_WIDTH,
     NAME,
     OWN_PAST,
     VERSION,
@@ -47,8 +46,6 @@ _LEARNING_CUTOFFS = 24
 _VALIDATION_CUTOFFS = 16
 _SPREAD_CUTOFFS = 17
 _MOST_SPREAD = 1700
-_LEAST_CALIBRATED = 60
-_HALF_TRUSTED_CASES = 100
 _LONGEST_COMPARED_HOURS = 168
 _BEGIN = (OWN_PAST, GLOBAL_MODEL)
 """Members that count from the start: weights of so few weeks are drawn towards these two alike (docs/forecasting.md)."""
@@ -102,11 +99,11 @@ def fit_served(
     early = work.fit_until(work.validation_begin)
     validation = work.validation_cases(early.own_past)
     half = work.validation_begin + (cutoff - work.validation_begin) / 2
-    trial = work.calibrated(early, validation.of(validation.target_at <= half), until=half)
+    trial = work.weighed(early, validation.of(validation.target_at <= half), until=half)
     learnt_until = half if serving is None else max(half, serving.description.data_until.timestamp())
     fresh = validation.of((validation.cutoff >= learnt_until) & (validation.horizon_hours <= _LONGEST_COMPARED_HOURS))
     comparison = compare(trial, serving, fresh, work.fractions)
-    weighed = work.calibrated(early, validation, until=cutoff)
+    weighed = work.weighed(early, validation, until=cutoff)
     model = ServedInflow(
         replace_description(weighed.description, scores=_scores(trial, serving, fresh, work.fractions)),
         EmpiricalInflow().fit(seen, cutoff=cutoff, known_at=known_at),
@@ -173,11 +170,10 @@ class _Work:
         histories = [own_past.told_of(item) for item in self._histories]
         return self._cases(histories, self.validation_begin, self._cutoff, _VALIDATION_CUTOFFS, own_past)
 
-    def calibrated(self, model: ServedInflow, cases: Cases, *, until: float) -> ServedInflow:
-        """The model with the weights and offsets that these cases teach."""
+    def weighed(self, model: ServedInflow, cases: Cases, *, until: float) -> ServedInflow:
+        """The model with the weights that these cases teach."""
         members = model.members(cases.own, cases.features) if len(cases) else {}
         weights: dict[str, dict[str, float]] = {}
-        offsets: dict[str, tuple[float, ...]] = {}
         for name, band, here in self._cells(cases):
             if here.sum() < LEAST_ROWS and name != EVERY_FRACTION:
                 continue
@@ -185,10 +181,8 @@ class _Work:
             if name != EVERY_FRACTION:
                 of_all = weights[cell(EVERY_FRACTION, band)]
                 chosen = {key: 0.5 * (weight + of_all[key]) for key, weight in chosen.items()}
-            mixed = np.sum([chosen[key] * values[here] for key, values in members.items()], axis=0)
             weights[cell(name, band)] = chosen
-            offsets[cell(name, band)] = _offsets(mixed, cases.truth[here])
-        description = replace_description(model.description, weights=weights, offsets=offsets, data_until=moment(until))
+        description = replace_description(model.description, weights=weights, data_until=moment(until))
         return replace(model, description=description)
 
     def spread(self, model: ServedInflow, *, missed_by: ServedInflow) -> ServedInflow:
@@ -248,22 +242,8 @@ class _Work:
             iterations=self._iterations,
             members=(OWN_PAST, *((GLOBAL_MODEL,) if regressors else ()), *SIMPLE_RATES),
             weights={},
-            offsets={},
             scores=(),
         )
-
-
-def _offsets(curves: FloatArray, truth: FloatArray) -> tuple[float, ...]:
-    """What to add to each quantile, in units of the forecast's width, so that a share q of these truths lies below it, drawn towards nothing
-    where cases are few; the median stays."""
-    if len(truth) < _LEAST_CALIBRATED:
-        return (0.0,) * len(QUANTILES)
-    width = np.maximum(curves[:, -1] - curves[:, 0], 0.0) + LEAST_WIDTH
-    trust = len(truth) / (len(truth) + _HALF_TRUSTED_CASES)
-    return tuple(
-        0.0 if quantile == 0.5 else trust * float(np.quantile((truth - curves[:, column]) / width, quantile, method="hazen"))
-        for column, quantile in enumerate(QUANTILES)
-    )
 
 
 def _scores(

@@ -1,4 +1,5 @@
-"""The model that the forecast service serves: members weighed by fraction and horizon, then calibrated, with what is known about it.
+"""The model that the forecast service serves: members weighed by fraction and horizon, then spread by how such forecasts turned out, with what is
+known about it.
 
 Members are the container's own past (`empirical`), a global model (`inflow_model`) and the simple rates (`simple_rates`). By its own past alone is
 forecast a container that has gone silent or may have been emptied unseen, one of which deposits are counted and no level is read, and one that a
@@ -32,10 +33,10 @@ from models.fill_forecast.recalibration import recalibrated
 from models.fill_forecast.simple_rates import SIMPLE_RATES, by_simple_rates
 
 NAME = "weighed_inflow"
-VERSION = "2"
+VERSION = "3"
 OWN_PAST, GLOBAL_MODEL, OF_ITS_FRACTION = "own past", "global model", "usual of its fraction"
 EVERY_FRACTION = "*"
-LEAST_WIDTH = 0.01
+_LEAST_WIDTH = 0.01
 
 _Value = TypeVar("_Value")
 Weights = Mapping[str, Mapping[str, float]]
@@ -189,7 +190,7 @@ class ServedInflow:
     def combine(
         self, members: Mapping[str, FloatArray], fraction: str, horizon_hours: FloatArray
     ) -> tuple[FloatArray, dict[str, float]]:
-        """(quantiles [case, quantile] of cases of one fraction, mean weights): members weighed, then calibrated."""
+        """(quantiles [case, quantile] of cases of one fraction, mean weights): members weighed, and moved by the offsets of a model that has some."""
         bands = band_of(horizon_hours)
         curves = np.empty_like(members[OWN_PAST])
         used = dict.fromkeys(members, 0.0)
@@ -230,7 +231,7 @@ def above_level(made: InflowForecast) -> FloatArray:
 
 def moved(curves: FloatArray, offsets: tuple[float, ...]) -> FloatArray:
     """Quantiles [case, quantile] moved by offsets in units of their own width, in order."""
-    width = np.maximum(curves[:, -1] - curves[:, 0], 0.0)[:, None] + LEAST_WIDTH
+    width = np.maximum(curves[:, -1] - curves[:, 0], 0.0)[:, None] + _LEAST_WIDTH
     shifted: FloatArray = np.sort(curves + width * np.array(offsets), axis=1)
     return shifted
 

@@ -216,7 +216,7 @@ def test_a_candidate_is_compared_on_cases_that_neither_has_learnt_from() -> None
 @pytest.mark.slow
 def test_a_serving_model_that_knows_nothing_loses_and_a_candidate_that_knows_nothing_is_not_taken() -> None:
     later = CUTOFF + 7 * DAY
-    lost = dict.fromkeys(fitted().model.description.offsets, (5.0,) * 9)
+    lost = dict.fromkeys(fitted().model.description.weights, (5.0,) * 9)
     won = fit_served(histories(16), cutoff=later, known_at=later, serving=served(offsets=lost), iterations=ITERATIONS).comparison
     assert won.not_worse
     assert won.ratio < 0.5
