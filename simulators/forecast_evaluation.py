@@ -22,10 +22,11 @@ from models.fill_forecast.inflow import InflowCurve, inflow_curve
 from models.fill_forecast.overlay import level_quantiles, time_to_level
 from models.fill_forecast.recalibration import Factors, Resolved, factors_of, is_calibrated, recalibrated
 from models.fill_forecast.resolving import RESOLVED_HORIZON_HOURS, joined, resolved_of
+from models.fill_forecast.scores import mean_pinball
 from models.fill_forecast.served_inflow import ServedInflow
 from simulators.evaluation import history_of_series
 from simulators.fill_series import ENDS, FillSeries, simulate_fill
-from simulators.oracle import knowing_median, learning_median
+from simulators.oracle import knowing_levels, knowing_median, learning_levels, learning_median
 
 HORIZON_DAYS = 7
 LEVEL = 0.8
@@ -66,6 +67,18 @@ class TimeCase:
     error_days: float
     learning_error_days: float | None
     least_error_days: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class LevelCase:
+    """The pinball loss (a fraction of the capacity, mean of all quantiles) of one forecast at one horizon, and that of those who know more: see
+    `simulators.oracle`."""
+
+    fraction: str
+    horizon_days: int
+    loss: float
+    learning_loss: float
+    least_loss: float
 
 
 def city_of(seeds: Sequence[int], faults: Mapping[str, float], *, containers: int, days: float) -> list[FillSeries]:
@@ -190,6 +203,23 @@ def coverage_cases(series: FillSeries, forecast: InflowForecast) -> list[Coverag
         )
         for day, (truth, below, central, above) in enumerate(zip(truths.tolist(), low, middle, high, strict=True), start=1)
     ]  # fmt: skip
+
+
+def level_cases(series: FillSeries, forecast: InflowForecast, rng: np.random.Generator) -> list[LevelCase]:
+    """One case a day of the next week, collections as they came."""
+    cutoff = forecast.cutoff.timestamp()
+    targets = cutoff + DAY * np.arange(1.0, HORIZON_DAYS + 1)
+    truths = series.course.level_at(targets)
+    emptied = series.emptied[(series.emptied > cutoff) & (series.emptied <= targets[-1])]
+    said = level_quantiles(forecast, [moment(at) for at in emptied.tolist()], [moment(at) for at in targets.tolist()]).levels.T
+    learnt, known = (
+        ask(series.course, targets, cutoff, emptied, forecast.quantiles, rng=rng) for ask in (learning_levels, knowing_levels)
+    )
+    losses = [
+        [mean_pinball(truths[[day]], told[[day]], forecast.quantiles) for day in range(HORIZON_DAYS)]
+        for told in (said, learnt, known)
+    ]
+    return [LevelCase(series.fraction, day, *of_day) for day, of_day in enumerate(zip(*losses, strict=True), start=1)]
 
 
 def time_case(series: FillSeries, forecast: InflowForecast, rng: np.random.Generator) -> TimeCase | None:

@@ -1,9 +1,9 @@
-"""How far a forecast of the time to a level can get at all: the median that somebody would say who knows a container's true level and rate.
+"""How far a forecast can get at all: what somebody would say who knows a container's true level and rate, of the time to a level and of levels.
 
-What nobody can know stays drawn by chance: how much each coming day is used, how many deposits an hour brings, and how large they are. The
-error of these medians is what is left to any forecaster. `knowing_median` is told the rate as it has drifted until now; `learning_median` is
-told everything else, the habits, the statistics and all that has flowed in so far without any error, and has to learn the rate from that
-(a Kalman filter over days). No forecaster in the field knows as much as the second.
+What nobody can know stays drawn by chance: how much each coming day is used, how many deposits an hour brings, and how large they are. What
+these forecasts miss is left to any forecaster. `knowing_…` is told the rate as it has drifted until now; `learning_…` is told everything else,
+the habits, the statistics and all that has flowed in so far without any error, and has to learn the rate from that (a Kalman filter over
+days). No forecaster in the field knows as much as the second. Neither concludes from coming collections how full a container will be by then.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from simulators.batch import Floats, Ints
 from simulators.sensor_simulator import CITY_ZONE
 from simulators.true_course import HOUR, TrueCourse
 from simulators.usage import MEASURED_USAGE
+from simulators.waste import BRIM, LEFT_BEHIND
 
 _GAMMA_SHAPE = 4.0
 """As the simulator draws the size of a deposit."""
@@ -47,25 +48,93 @@ def learning_median(
     return _median_of_paths(course, level, since, rates, days=days, rng=rng)
 
 
+def knowing_levels(
+    course: TrueCourse,
+    targets: Floats,
+    since: float,
+    collections: Floats,
+    quantiles: tuple[float, ...],
+    *,
+    rng: np.random.Generator,
+    log_drift_per_day: float = MEASURED_USAGE.log_drift_per_day,
+    paths: int = 301,
+) -> Floats:
+    """Quantiles [target, quantile] of the true level, whole hours after `since`, with `collections` at these moments. From now on the rate drifts."""
+    rate = float(course.use.share_per_day[max(0, int(np.searchsorted(course.hours, since, side="right")) - 1)])
+    return _levels_of_paths(course, np.full(paths, rate), targets, since, collections, quantiles, rng, log_drift_per_day)
+
+
+def learning_levels(
+    course: TrueCourse,
+    targets: Floats,
+    since: float,
+    collections: Floats,
+    quantiles: tuple[float, ...],
+    *,
+    rng: np.random.Generator,
+    log_drift_per_day: float = MEASURED_USAGE.log_drift_per_day,
+    paths: int = 301,
+) -> Floats:
+    """The same by somebody who has to learn the rate. The first rate of the course is told, too."""
+    rate, variance = _learnt_rate(course, since, log_drift_per_day)
+    rates = np.maximum(0.1 * rate, rng.normal(rate, np.sqrt(variance), paths))
+    return _levels_of_paths(course, rates, targets, since, collections, quantiles, rng, log_drift_per_day)
+
+
+def _levels_of_paths(
+    course: TrueCourse, rates: Floats, targets: Floats, since: float, collections: Floats, quantiles: tuple[float, ...],
+    rng: np.random.Generator, log_drift_per_day: float,
+) -> Floats:  # fmt: skip
+    """`rates` [path] are shares of a day."""
+    ends = np.rint((targets - since) / HOUR).astype(np.int64)
+    filled = _filled(course, rates, since, int(ends.max()), rng, log_drift_per_day)
+    levels = np.empty((len(rates), filled.shape[1] + 1))
+    levels[:, 0] = np.interp(since, course.times, course.levels)
+    for hour in range(filled.shape[1]):
+        begin, end = since + hour * HOUR, since + (hour + 1) * HOUR
+        within = collections[(collections > begin) & (collections <= end)]
+        if len(within):
+            left = np.abs(rng.normal(0.0, LEFT_BEHIND, len(rates)))
+            reached = left + filled[:, hour] * (end - float(within.max())) / HOUR
+        else:
+            reached = levels[:, hour] + filled[:, hour]
+        levels[:, hour + 1] = np.minimum(reached, BRIM)
+    found: Floats = np.quantile(np.clip(levels[:, ends], 0.0, 1.0), quantiles, axis=0).T
+    return found
+
+
+def _filled(
+    course: TrueCourse, rates: Floats, since: float, hours: int, rng: np.random.Generator, log_drift_per_day: float = 0.0
+) -> Floats:
+    """What comes in [path, hour] within so many hours from that of `since` on, drawn."""
+    use = course.use
+    hour_of_day, weekday, day = _calendar(int(since // HOUR) + np.arange(hours))
+    usual = use.hour_share[hour_of_day] * use.weekday_factor[weekday] / use.deposit
+    days_from_first = day - day[0]
+    shape = (len(rates), int(days_from_first[-1]) + 1)
+    factors = rng.lognormal(-(use.day_spread**2) / 2, use.day_spread, shape)
+    if log_drift_per_day > 0:
+        drifts = rng.normal(0.0, log_drift_per_day, shape)
+        drifts[:, 0] = 0.0  # until now it is known
+        factors *= np.exp(np.cumsum(drifts, axis=1))
+    deposits = rng.poisson(rates[:, None] * usual * factors[:, days_from_first])
+    filled: Floats = use.deposit / _GAMMA_SHAPE * rng.standard_gamma(_GAMMA_SHAPE * deposits)
+    return filled
+
+
 def _median_of_paths(
     course: TrueCourse, level: float, since: float, rates: Floats, *, days: float, rng: np.random.Generator
 ) -> float | None:
     """`rates` [path] are shares of a day."""
-    use = course.use
     missing = level - float(course.level_at(np.array([since]))[0])
     if missing <= 0:
         return since
-    hours = np.arange(int(since // HOUR), int(since // HOUR) + round(days * 24))
-    hour_of_day, weekday, day = _calendar(hours)
-    usual = use.hour_share[hour_of_day] * use.weekday_factor[weekday] / use.deposit
-    days_from_first = day - day[0]
-    factors = rng.lognormal(-(use.day_spread**2) / 2, use.day_spread, (len(rates), int(days_from_first[-1]) + 1))
-    deposits = rng.poisson(rates[:, None] * usual * factors[:, days_from_first])
-    filled = np.cumsum(use.deposit / _GAMMA_SHAPE * rng.standard_gamma(_GAMMA_SHAPE * deposits), axis=1)
+    hours = round(days * 24)
+    filled = np.cumsum(_filled(course, rates, since, hours, rng), axis=1)
     reached = filled >= missing
-    first = np.where(reached.any(axis=1), reached.argmax(axis=1), len(hours)).astype(np.float64)
+    first = np.where(reached.any(axis=1), reached.argmax(axis=1), hours).astype(np.float64)
     middle = float(np.median(first))
-    return None if middle >= len(hours) else since + (middle + 0.5) * HOUR
+    return None if middle >= hours else since + (middle + 0.5) * HOUR
 
 
 def _learnt_rate(course: TrueCourse, until: float, log_drift_per_day: float) -> tuple[float, float]:

@@ -32,8 +32,10 @@ from simulators.sensor_simulator import (
 
 _WARM_UP_DAYS = 15
 _STREAM = 1
-_BRIM = 1.03
+BRIM = 1.03
 """How full a container can be: the lid closes over a little more than its capacity."""
+LEFT_BEHIND = 0.012
+"""Standard deviation of what an emptying leaves, upwards from nothing."""
 _MISSED_SHARE = 0.007
 _DRIFT_PER_DAY = 0.03
 _DAY_SPREAD = 0.22
@@ -162,7 +164,7 @@ class WasteSimulator:
         litres = self._litres_per_deposit / 4 * rng.standard_gamma(4.0 * deposits)
         emptied = (self._emptied_at_us > self._reported_at_us) & (self._emptied_at_us <= observed_at_us)
         self._collect(emptied, litres, observed_at_us, rng)
-        self._litres = np.minimum(self._litres + np.where(emptied, 0.0, litres), _BRIM * self._capacity_l)
+        self._litres = np.minimum(self._litres + np.where(emptied, 0.0, litres), BRIM * self._capacity_l)
         self._reported_at_us = observed_at_us
         fill = self._litres / self._capacity_l
         distance = self._empty_mm - fill * (self._empty_mm - self._full_mm) + rng.normal(0, _SENSOR_ERROR_MM, n)
@@ -213,8 +215,8 @@ class WasteSimulator:
         rows = np.flatnonzero(emptied)
         if not len(rows):
             return
-        before = np.minimum((self._litres[rows] + litres[rows] * 0.5) / self._capacity_l[rows], _BRIM)
-        left = np.abs(rng.normal(0.0, 0.012, len(rows)))
+        before = np.minimum((self._litres[rows] + litres[rows] * 0.5) / self._capacity_l[rows], BRIM)
+        left = np.abs(rng.normal(0.0, LEFT_BEHIND, len(rows)))
         since = (observed_at_us[rows] - self._emptied_at_us[rows]) / (HOUR_S * 1e6)
         self._litres[rows] = left * self._capacity_l[rows] + litres[rows] * np.clip(since, 0, 1)
         for row, fill_before, fill_after in zip(rows.tolist(), before.tolist(), left.tolist(), strict=True):

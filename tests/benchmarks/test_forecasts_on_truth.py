@@ -7,6 +7,7 @@ an hour of a core).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -16,7 +17,7 @@ from models.fill_forecast.empirical import EmpiricalInflow
 from models.fill_forecast.fit_served import WeighedInflow
 from models.fill_forecast.forecaster import Forecaster
 from runtime.settings import ForecastSettings
-from simulators.evaluation import evaluation_seeds, score_emptyings, total
+from simulators.evaluation import evaluation_seeds, history_of_series, score_emptyings, total
 from simulators.faults import EVERY_FAULT
 from simulators.fill_series import FillSeries
 from simulators.forecast_evaluation import (
@@ -24,10 +25,12 @@ from simulators.forecast_evaluation import (
     DAILY_CUTOFFS,
     HORIZON_DAYS,
     CoverageCase,
+    LevelCase,
     TimeCase,
     city_of,
     evaluate,
     evaluate_service,
+    level_cases,
 )
 
 pytestmark = pytest.mark.timeout(7200)
@@ -119,6 +122,36 @@ def test_glass_and_paper_as_they_serve_in_an_older_city() -> None:
     assert np.median([abs(case.error_days) for case in glass]) <= 1.15 * np.median(learnt)
     inside = {name: np.mean([case.inside for case in coverage if case.fraction == name]) for name in ("glass", "paper")}
     assert all(0.78 <= share <= 0.82 for share in inside.values()), inside
+
+
+def test_levels_come_near_to_what_anybody_could_say() -> None:
+    """Pinball loss of the fitted model, and of two who know true levels, habits and statistics (`simulators.oracle`)."""
+    served = city_of(SEEDS[:4], EVERY_FAULT, containers=60, days=SERVED_DAYS)
+    histories = [history_of_series(item) for item in served]
+    fitted = WeighedInflow().fit(histories, cutoff=CUTOFFS[0], known_at=CUTOFFS[0])
+    rng = np.random.default_rng(0)
+    cases = [
+        case
+        for cutoff in CUTOFFS
+        for item, forecast in zip(served, fitted.forecast_many(histories, cutoff=cutoff, known_at=cutoff), strict=True)
+        if forecast is not None
+        for case in level_cases(item, forecast, rng)
+    ]
+    _print_levels(cases)
+    assert _mean_loss(cases, "loss") <= 1.25 * _mean_loss(cases, "learning_loss")
+
+
+def _mean_loss(cases: Sequence[LevelCase], name: str) -> float:
+    return float(np.mean([getattr(case, name) for case in cases]))
+
+
+def _print_levels(cases: Sequence[LevelCase]) -> None:
+    print("\n| pinball, points | cases | forecast | who has to learn the rate | who knows the rate |\n|---|---|---|---|---|")
+    chosen = {name: [case for case in cases if case.fraction == name] for name in sorted({case.fraction for case in cases})}
+    chosen |= {f"{day} d ahead": [case for case in cases if case.horizon_days == day] for day in range(1, HORIZON_DAYS + 1)}
+    for name, of_it in (chosen | {"all": list(cases)}).items():
+        losses = " | ".join(f"{100 * _mean_loss(of_it, column):.2f}" for column in ("loss", "learning_loss", "least_loss"))
+        print(f"| {name} | {len(of_it):,} | {losses} |")
 
 
 def _as_it_serves(series: list[FillSeries], cutoffs: tuple[float, ...]) -> tuple[list[CoverageCase], list[TimeCase]]:

@@ -1,12 +1,14 @@
 """The bounds that published times to 80 % stand beside."""
 
+from collections.abc import Callable
 from copy import deepcopy
 
 import numpy as np
 import pytest
 
+from simulators.batch import Floats
 from simulators.fill_series import FillSeries, simulate_fill
-from simulators.oracle import knowing_median, learning_median
+from simulators.oracle import knowing_levels, knowing_median, learning_levels, learning_median
 
 pytestmark = pytest.mark.lengthy
 DAY = 86_400.0
@@ -52,3 +54,30 @@ def test_who_learns_knows_nothing_of_what_comes_later(containers: list[FillSerie
     course.inflow[course.times > since] *= 2
     changed = learning_median(course, 0.8, since, days=14, rng=np.random.default_rng(0))
     assert changed == learning_median(containers[0].course, 0.8, since, days=14, rng=np.random.default_rng(0))
+
+
+QUANTILES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95)
+
+
+@pytest.mark.parametrize("ask", [knowing_levels, learning_levels], ids=["knowing", "learning"])
+def test_levels_are_covered_as_they_say(ask: Callable[..., Floats]) -> None:
+    """With the collections that came, which say something of how full containers were, and nobody is asked to conclude it."""
+    inside = []
+    for item in simulate_fill(6, {}, containers=30, days=30):
+        for day in range(8, 23, 5):
+            since = float(np.ceil(item.course.times[0] / 3600.0)) * 3600.0 + day * DAY
+            targets = since + DAY * np.arange(1.0, 8)
+            said = ask(item.course, targets, since, item.emptied, QUANTILES, rng=np.random.default_rng(day))
+            truth = item.course.level_at(targets)
+            inside += ((said[:, 1] <= truth) & (truth <= said[:, 5])).tolist()
+    assert 0.74 <= np.mean(inside) <= 0.86
+
+
+def test_a_collection_empties(containers: list[FillSeries]) -> None:
+    item = containers[0]
+    since = float(np.ceil(item.course.times[0] / 3600.0)) * 3600.0 + 8 * DAY
+    targets = since + 3600.0 * np.array([5.0, 7.0])
+    said = knowing_levels(item.course, targets, since, np.array([since + 6.5 * 3600]), QUANTILES, rng=np.random.default_rng(0))
+    now = float(item.course.level_at(np.array([since]))[0])
+    assert said[0, 0] >= min(1.0, now) - 1e-9
+    assert said[1, 3] < 0.2
