@@ -146,9 +146,10 @@ async def forecast(
 
 class ForecastExplanation(BaseModel):
     """What a forecast rests on. Rates are fractions of the capacity per day, `weekday_rates` begin with Monday, `members` are weights,
-    `doubts` what is wrong with the data, `level_sd` how unsure that makes the level (`level_sd_above`: upwards, beyond that); where deposits
-    are counted, how many since the emptying and at how many litres. `model_grade` says what made it: full, partial (a member was missing), stale
-    (not fitted for long) or fallback (its own past alone)."""
+    `doubts` what is wrong with the data, `level_sd` how unsure that makes the level (`level_sd_above`: upwards, beyond that), `emptied_unseen` how
+    likely it was emptied since its sensor last showed how full it was (what is unsure of its level then stands in the forecast's quantiles, and
+    not in `level_sd`); where deposits are counted, how many since the emptying and at how many litres. `model_grade` says what made it: full,
+    partial (a member was missing), stale (not fitted for long) or fallback (its own past alone)."""
 
     container_id: str
     sentence: str
@@ -163,6 +164,7 @@ class ForecastExplanation(BaseModel):
     doubts: list[str]
     level_sd: float
     level_sd_above: float
+    emptied_unseen: float
     deposits_since_emptying: int | None
     litres_per_deposit: float | None
     planned_collection: datetime | None
@@ -197,6 +199,7 @@ async def explanation(backend: BackendOf, container_id: str) -> ForecastExplanat
         doubts=list(found.doubts) if found else [],
         level_sd=stored.level_sd,
         level_sd_above=stored.level_sd_above,
+        emptied_unseen=stored.emptied_unseen,
         deposits_since_emptying=found.deposits_since_emptying if found else None,
         litres_per_deposit=found.litres_per_deposit if found else None,
         planned_collection=coming[0] if coming else None,

@@ -57,11 +57,15 @@ def knowing_levels(
     *,
     rng: np.random.Generator,
     log_drift_per_day: float = MEASURED_USAGE.log_drift_per_day,
+    as_read: bool = False,
     paths: int = 301,
 ) -> Floats:
-    """Quantiles [target, quantile] of the true level, whole hours after `since`, with `collections` at these moments. From now on the rate drifts."""
+    """Quantiles [target, quantile] of the true level, whole hours after `since`, with `collections` at these moments. From now on the rate drifts.
+    `as_read`: of what a sensor in order would say."""
     rate = float(course.use.share_per_day[max(0, int(np.searchsorted(course.hours, since, side="right")) - 1)])
-    return _levels_of_paths(course, np.full(paths, rate), targets, since, collections, quantiles, rng, log_drift_per_day)
+    return _levels_of_paths(
+        course, np.full(paths, rate), targets, since, collections, quantiles, rng, log_drift_per_day, as_read=as_read
+    )
 
 
 def learning_levels(
@@ -73,17 +77,18 @@ def learning_levels(
     *,
     rng: np.random.Generator,
     log_drift_per_day: float = MEASURED_USAGE.log_drift_per_day,
+    as_read: bool = False,
     paths: int = 301,
 ) -> Floats:
     """The same by somebody who has to learn the rate. The first rate of the course is told, too."""
     rate, variance = _learnt_rate(course, since, log_drift_per_day)
     rates = np.maximum(0.1 * rate, rng.normal(rate, np.sqrt(variance), paths))
-    return _levels_of_paths(course, rates, targets, since, collections, quantiles, rng, log_drift_per_day)
+    return _levels_of_paths(course, rates, targets, since, collections, quantiles, rng, log_drift_per_day, as_read=as_read)
 
 
 def _levels_of_paths(
     course: TrueCourse, rates: Floats, targets: Floats, since: float, collections: Floats, quantiles: tuple[float, ...],
-    rng: np.random.Generator, log_drift_per_day: float,
+    rng: np.random.Generator, log_drift_per_day: float, *, as_read: bool,
 ) -> Floats:  # fmt: skip
     """`rates` [path] are shares of a day."""
     ends = np.rint((targets - since) / HOUR).astype(np.int64)
@@ -99,7 +104,11 @@ def _levels_of_paths(
         else:
             reached = levels[:, hour] + filled[:, hour]
         levels[:, hour + 1] = np.minimum(reached, BRIM)
-    found: Floats = np.quantile(np.clip(levels[:, ends], 0.0, 1.0), quantiles, axis=0).T
+    asked = levels[:, ends]
+    if as_read:
+        heap = MEASURED_USAGE.heap * np.sqrt(np.clip(asked, 0.05, 1.0))
+        asked = asked + rng.normal(0.0, 1.0, asked.shape) * np.hypot(MEASURED_USAGE.jitter, heap)
+    found: Floats = np.quantile(np.clip(asked, 0.0, 1.0), quantiles, axis=0).T
     return found
 
 

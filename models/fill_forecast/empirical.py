@@ -207,9 +207,7 @@ def _gone_silent(made: InflowForecast, curve: InflowCurve, unseen: FloatArray) -
 def _perhaps_emptied(made: InflowForecast, maybe: UnseenEmptying, curve: InflowCurve, unseen: FloatArray) -> InflowForecast:
     """The forecast of a container that may have been emptied since it was read; else `unseen` [quantile] flowed in until the cutoff."""
     untouched = curve.level_known() + np.interp(_SILENT_LEVELS, made.quantiles, unseen)
-    level, *levels = maybe.level_quantiles(curve, untouched, made.cutoff.timestamp(), (0.5, *made.quantiles)).tolist()
-    error = tuple(at - level for at in levels)
-    return made.model_copy(update={"level_at_cutoff": level, "level_error": error, "emptied_unseen": maybe.chance})
+    return _mixed(made, maybe, curve, untouched)
 
 
 def _blind(made: InflowForecast, curve: InflowCurve) -> InflowForecast:
@@ -218,12 +216,20 @@ def _blind(made: InflowForecast, curve: InflowCurve) -> InflowForecast:
     maybe = unseen_emptying(curve, made.cutoff.timestamp())
     if maybe is None:
         return made
+    return _mixed(made, maybe, curve, np.full(len(_SILENT_LEVELS), made.level_at_cutoff))
+
+
+def _mixed(made: InflowForecast, maybe: UnseenEmptying, curve: InflowCurve, untouched: FloatArray) -> InflowForecast:
+    """The forecast of a container that was perhaps emptied, else stands at one of the levels `untouched` [`_SILENT_LEVELS`], which are as unsure
+    as doubts make them: an emptying would have ended these. The moment at which readings last showed how full it was is that of its level."""
     normal = normal_quantiles(tuple(_SILENT_LEVELS))
-    untouched = made.level_at_cutoff + normal * np.where(normal > 0, np.hypot(made.level_sd, made.level_sd_above), made.level_sd)
-    level, *levels = maybe.level_quantiles(curve, untouched, made.cutoff.timestamp(), (0.5, *made.quantiles)).tolist()
-    error = tuple(at - level for at in levels)
-    told = {"level_at_cutoff": level, "level_error": error, "level_sd": 0.0, "level_sd_above": 0.0, "emptied_unseen": maybe.chance}
-    return made.model_copy(update=told)
+    errors = normal * np.where(normal > 0, np.hypot(made.level_sd, made.level_sd_above), made.level_sd)
+    middle = np.full(1, np.median(untouched))
+    unsure = widened(untouched[:, None], middle, errors[:, None])[:, 0]
+    level, *levels = maybe.level_quantiles(curve, unsure, made.cutoff.timestamp(), (0.5, *made.quantiles)).tolist()
+    update = {"level_at_cutoff": level, "level_error": tuple(at - level for at in levels), "emptied_unseen": maybe.chance}
+    seen_at = made.level_observed_at if curve.unread_since is None else moment(curve.unread_since)
+    return made.model_copy(update=update | {"level_sd": 0.0, "level_sd_above": 0.0, "level_observed_at": seen_at})
 
 
 def own_weight(days: float) -> float:

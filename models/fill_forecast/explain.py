@@ -31,16 +31,14 @@ def _is_silent(curve: InflowCurve, cutoff: float) -> bool:
 
 def doubts_at(curve: InflowCurve, cutoff: float) -> tuple[str, ...]:
     """What is wrong with the data, each as part of a sentence."""
-    silent = _is_silent(curve, cutoff)
-    unseen = unseen_emptying(curve, cutoff) if silent or curve.unread_since is not None else None
+    silent, doubted = _is_silent(curve, cutoff), curve.unread_since is not None
+    unseen = unseen_emptying(curve, cutoff) if silent or doubted else None
     chance = "" if unseen is None else f"({100 * unseen.chance:.0f} %)"
+    told = (*curve.doubts, f"it may have been emptied unseen since then {chance}") if doubted and chance else curve.doubts
+    within = f", in which it may have been emptied {chance}" if chance and not doubted else ""
     if curve.tilted_since is not None:
-        unread = f"the sensor has been out of its position, as it says, for {_span(cutoff - curve.tilted_since)}"
-    elif silent:
-        unread = f"the sensor has been silent for {_span(cutoff - curve.times[-1])}"
-    else:
-        return (*curve.doubts, f"it may have been emptied unseen since then {chance}") if chance else curve.doubts
-    return (*curve.doubts, f"{unread}, in which it may have been emptied {chance}" if chance else unread)
+        return (*told, f"the sensor has been out of its position, as it says, for {_span(cutoff - curve.tilted_since)}{within}")
+    return (*told, f"the sensor has been silent for {_span(cutoff - curve.times[-1])}{within}") if silent else told
 
 
 def basis_sentence(curve: InflowCurve, cutoff: float, grade: str, days: float, *, first_week: bool) -> str:

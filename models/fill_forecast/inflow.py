@@ -13,7 +13,7 @@ import numpy as np
 from models.fill_forecast.denied import denied_doubt, denied_emptyings
 from models.fill_forecast.doubts import Doubt, jumps_to_full, level_doubts
 from models.fill_forecast.emptyings import Emptyings, detect_emptyings, reported_share, reported_unread
-from models.fill_forecast.fusion import Fusion, fused
+from models.fill_forecast.fusion import LEVEL_SILENT, Fusion, fused
 from models.fill_forecast.history import DAY, HOUR, SPARSE, BoolArray, FloatArray, History, days_read, is_sparse, usual_interval
 from models.fill_forecast.left_behind import LEFT_BEHIND_SD, LeftBehind, left_behind
 from models.fill_forecast.suspects import FULL, jitter, suspect_readings
@@ -194,7 +194,7 @@ def inflow_curve(history: History) -> InflowCurve:
         days_of_data=days_read(history.times[dead[-1] + 1 :] if len(dead) else history.times) if nothing_told is None else 0.0,
         emptied_unread=unread,
         reported_share=reported_share(times, emptyings, history.collections),
-        tilted_since=tilted_since(history, float(history.times[-1])),
+        tilted_since=tilted_since(history),
     )
     if unread is not None:
         return replace(curve, level_sd=left.sd, doubts=(nothing_told.sentence,) if nothing_told else ())
@@ -217,14 +217,14 @@ def _denied(curve: InflowCurve, denied: BoolArray, reported: FloatArray) -> tupl
 
 def _doubted(curve: InflowCurve, doubts: tuple[Doubt, ...]) -> InflowCurve:
     """All of them told. The worst says where the level lies; downwards it is as unsure as any of them makes it, since a jump alone says nothing of
-    that."""
+    that, and readings show no emptying from the first moment on that one of them says so of."""
     worst = max(doubts, key=lambda item: item.most_sd, default=Doubt("", 0.0))
     return replace(
         curve,
         level_sd=max((item.level_sd for item in doubts), default=0.0),
         level_shift=worst.level_shift,
         level_sd_above=worst.level_sd_above,
-        unread_since=worst.unread_since,
+        unread_since=min((item.unread_since for item in doubts if item.unread_since is not None), default=None),
         doubts=tuple(item.sentence for item in doubts),
     )
 
@@ -245,9 +245,9 @@ def _fused_curve(history: History, found: Fusion) -> InflowCurve:
         days_of_data=days_read(history.times),
         # What a level and deposits in order leave open, forecasts of the last weeks have shown.
         level_sd=found.level_sd if found.doubts or not found.level_is_read else 0.0,
-        doubts=found.doubts,
+        doubts=tuple(item for item in found.doubts if not (len(history.tilted) and item.startswith(LEVEL_SILENT))),
         fusion=found,
-        tilted_since=tilted_since(history, found.read_at),
+        tilted_since=tilted_since(history),
     )
 
 

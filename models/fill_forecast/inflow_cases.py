@@ -12,6 +12,7 @@ from datetime import timedelta
 
 import numpy as np
 
+from models.fill_forecast.explain import STALE
 from models.fill_forecast.features import FILLING_NAMES, STATE_NAMES, WINDOW_NAMES, State, state_at, windows_of
 from models.fill_forecast.forecaster import FittedForecaster
 from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, History, IntArray, usual_interval
@@ -114,6 +115,8 @@ def build_cases(
             if not bool(kept.any()):
                 continue
             own = _own(own_past, history, state, cutoff, known_at, horizon_hours, quantiles)
+            if own is None:
+                continue
             parts.append(
                 Cases(
                     features=features_of(state, horizons),
@@ -158,13 +161,16 @@ def _own(
     known_at: float,
     horizon_hours: tuple[int, ...],
     quantiles: tuple[float, ...],
-) -> FloatArray:
-    """Quantiles [horizon, quantile] of the container's own past, above the robust level at the last reading."""
+) -> FloatArray | None:
+    """Quantiles [horizon, quantile] of the container's own past, above the robust level at the last reading; None where no other member would have a
+    say beside it."""
     if own_past is None:
         return np.full((len(horizon_hours), len(quantiles)), np.nan)
     made = own_past.forecast(history, cutoff=cutoff, known_at=known_at, horizon_hours=horizon_hours, quantiles=quantiles)
     if made is None:
         return np.full((len(horizon_hours), len(quantiles)), np.nan)
+    if made.data_grade == STALE or made.emptied_unseen:
+        return None
     ends = [made.cutoff + timedelta(hours=hours) for hours in horizon_hours]
     own: FloatArray = uncut_levels(made, (), ends).T - state.counted_level
     return own

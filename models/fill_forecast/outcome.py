@@ -21,6 +21,7 @@ from models.fill_forecast.recalibration import is_calibrated
 from models.fill_forecast.resolving import before_calibration, resolved_of
 from models.fill_forecast.rows import observed_levels
 from models.fill_forecast.scores import mean_pinball
+from models.fill_forecast.tilted import in_position
 
 SCORED_HORIZON_HOURS: tuple[int, ...] = (6, 24, 48, 72, 96, 120, 144, 168, 336)
 LOW, HIGH = 0.1, 0.9
@@ -31,6 +32,7 @@ def outcomes_of(
 ) -> list[ForecastOutcome]:
     """Outcomes at the scored horizons that ended by `known_until`, except those in `done` and those at which nothing was read. `history`
     must reach from before the cutoff to `known_until`."""
+    history = in_position(history)
     evidence = forecast.evidence
     if evidence is None or not len(history.times):
         return []

@@ -33,7 +33,7 @@ from models.fill_forecast.recalibration import recalibrated
 from models.fill_forecast.simple_rates import SIMPLE_RATES, by_simple_rates
 
 NAME = "weighed_inflow"
-VERSION = "3"
+VERSION = "2"
 OWN_PAST, GLOBAL_MODEL, OF_ITS_FRACTION = "own past", "global model", "usual of its fraction"
 EVERY_FRACTION = "*"
 _LEAST_WIDTH = 0.01

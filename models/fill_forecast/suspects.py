@@ -28,7 +28,7 @@ _NEAR_ZERO = 0.03
 """What comes in after an emptying soon lifts the level above it."""
 _LONGEST_LOW = 2 * DAY
 _LEAST_BACK = 3.0
-"""Times what one in twenty rises exceeds: half as many as for other jumps, because the level must come back to where it was."""
+"""Times what one in twenty rises exceeds: fewer than for other jumps, because the level must come back to where it was."""
 _LOW_SLACK = 0.03
 _LOW_JITTERS = 3.0
 _MORE_THAN_USUAL = 2.0

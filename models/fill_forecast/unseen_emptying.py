@@ -51,7 +51,7 @@ def unseen_emptying(curve: InflowCurve, now: float) -> UnseenEmptying | None:
         return None
     emptied = curve.times[curve.emptyings.first_after]
     intervals = np.diff(emptied)[-_MOST_INTERVALS:]
-    seen_until = float(curve.times[-1]) if curve.unread_since is None else curve.unread_since
+    seen_until = float(curve.times[-1]) if curve.unread_since is None else max(curve.unread_since, float(emptied[-1]))
     waited, silent = seen_until - float(emptied[-1]), now - seen_until
     usual = max(_SHORTEST, float(np.mean(intervals)))
     waits = np.concatenate([intervals[intervals > waited] - waited, usual * _ANY_TIME])

@@ -8,6 +8,7 @@ import pickle
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from models.fill_forecast.artifact import ArtifactRefused, describe, pack, sha256, unpack
@@ -38,6 +39,22 @@ def test_what_is_unpacked_forecasts_the_same_and_packs_to_the_same_bytes() -> No
     for history in histories()[:4]:
         first = fitted().model.forecast(history, cutoff=CUTOFF, known_at=CUTOFF)
         assert loaded.forecast(history, cutoff=CUTOFF, known_at=CUTOFF) == first
+
+
+def test_a_model_that_was_fitted_with_offsets_keeps_them() -> None:
+    """As before December 2026: its lower and upper quantiles lie further out by a tenth of their width."""
+    offsets = dict.fromkeys(fitted().model.description.weights, (-0.1, -0.1, 0.0, 0.0, 0.0, 0.0, 0.0, 0.1, 0.1))
+    assert fitted().model.description.offsets == {}
+    content = _described(offsets=offsets, forecaster_version="2")
+    loaded = unpack(content, expected_sha256=sha256(content))
+    for history in histories()[:2]:
+        with_them, without = (
+            np.array(made.inflow_quantiles)
+            for model in (loaded, fitted().model)
+            if (made := model.forecast(history, cutoff=CUTOFF, known_at=CUTOFF)) is not None
+        )
+        assert (with_them[-1] > without[-1]).all()
+        assert with_them[4] == pytest.approx(without[4])
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ import pytest
 from models.domain.forecast import InflowForecast
 from models.fill_forecast.empirical import EmpiricalInflow
 from models.fill_forecast.evidence import evidence_of
+from models.fill_forecast.explain import doubts_at
 from models.fill_forecast.history import DAY, HOUR, History, moment
 from models.fill_forecast.inflow import inflow_curve
+from models.fill_forecast.outcome import outcomes_of
 from models.fill_forecast.tilted import in_position
 from tests.unit.fill_forecast.counted import CUTOFF as COUNTED_CUTOFF
 from tests.unit.fill_forecast.counted import counted
@@ -77,9 +79,35 @@ def test_where_nobody_reports_emptyings_the_chance_of_one_is_said() -> None:
     assert "for 4 days, in which it may have been emptied (" in told
 
 
-def test_one_that_says_so_most_of_the_time_was_mounted_like_that() -> None:
+def test_one_that_says_so_from_its_first_week_on_was_mounted_like_that() -> None:
     always = replace(sound(), tilted=sound().times)
     assert forecast_of(always) == forecast_of(sound())
+
+
+@pytest.mark.parametrize("days", [20, 45])
+def test_one_that_was_knocked_askew_stays_so_however_long(days: int) -> None:
+    """Also when most of its readings are like that by now."""
+    faulty = askew(sound(), CUTOFF - days * DAY)
+    forecast = forecast_of(faulty)
+    assert forecast.data_grade == "stale"
+    assert f"has been out of its position, as it says, for {days} days" in forecast.basis
+
+
+def test_a_sensor_that_takes_the_place_of_one_may_be_mounted_otherwise() -> None:
+    """From the swap on it says so at every reading, and reads the level."""
+    swap = CUTOFF - 20 * DAY
+    swapped = replace(sound(), tilted=sound().times[sound().times > swap], swapped=np.array([swap]))
+    assert forecast_of(swapped) == forecast_of(replace(sound(), swapped=np.array([swap])))
+
+
+def test_what_it_read_out_of_its_position_is_no_outcome_of_a_forecast() -> None:
+    made = forecast_of(sound())
+    made = made.model_copy(update={"evidence": evidence_of(sound().seen(CUTOFF, CUTOFF), CUTOFF)})
+    until = moment(CUTOFF + 3 * DAY)
+    later = (sound().times > CUTOFF + 12 * HOUR) & (sound().times <= CUTOFF + 60 * HOUR)
+    told = outcomes_of(made, replace(sound(), tilted=sound().times[later]), known_until=until)
+    assert [item.horizon_hours for item in outcomes_of(made, sound(), known_until=until)] == [6, 24, 48, 72]
+    assert [item.horizon_hours for item in told] == [6, 72]
 
 
 def test_once_told_is_told() -> None:
@@ -107,3 +135,18 @@ def test_deposits_go_on_counting() -> None:
     curve = inflow_curve(faulty.seen(COUNTED_CUTOFF, COUNTED_CUTOFF))
     assert curve.level_at_end() == pytest.approx(float(made.true_level(np.array([COUNTED_CUTOFF]))[0]), abs=0.06)
     assert curve.tilted_since == history.times[out][0]
+    told = doubts_at(curve, COUNTED_CUTOFF)
+    assert any("out of its position, as it says, for" in item for item in told)
+    assert not any("silent" in item for item in told)
+
+
+def test_with_deposits_one_that_is_back_in_position_but_stuck_is_told_as_stuck_alone() -> None:
+    made = counted(3, litres=30.0, share_per_day=0.12)
+    history = made.history("both")
+    since = history.times > COUNTED_CUTOFF - 4 * DAY
+    stood = float(history.levels[~since & (history.times <= COUNTED_CUTOFF)][-1])
+    stuck = replace(history, levels=np.where(since, stood, history.levels), tilted=history.times[since][:1])
+    curve = inflow_curve(stuck.seen(COUNTED_CUTOFF, COUNTED_CUTOFF))
+    assert any("stuck sensor" in told for told in curve.doubts)
+    assert curve.tilted_since is None
+    assert not any("position" in told for told in doubts_at(curve, COUNTED_CUTOFF))

@@ -173,7 +173,7 @@ def test_that_it_reads_right_stays_as_likely() -> None:
 def test_where_trucks_report_a_covered_sensor_hides_no_emptying() -> None:
     """What a truck reported counts, and that none did says that the container was not emptied."""
     for seed in CITY[:10]:
-        history = blind(seed, 4, 1.0, reported=True)
+        history = blind(seed, 8, 1.0, reported=True)
         assert forecast_of(history).emptied_unseen == 0
         assert "emptied unseen" not in forecast_of(history).basis
 
@@ -184,3 +184,39 @@ def test_of_a_covered_sensor_the_chance_is_said() -> None:
     assert found is not None
     told = f"and the level before it is counted, it may have been emptied unseen since then ({100 * found.chance:.0f} %)"
     assert told in forecast_of(history).basis
+
+
+@pytest.mark.parametrize("reads", [1.0, None], ids=["covered", "stuck"])
+def test_when_such_a_sensor_falls_silent_the_forecast_says_what_it_said_before(reads: float | None) -> None:
+    """The doubt is not laid over the emptying that may have ended it."""
+    history = blind(0, 6, reads)
+    kept = history.times <= CUTOFF - 1.1 * DAY
+    gone = replace(history, times=history.times[kept], levels=history.levels[kept])
+    before, silent = forecast_of(history), forecast_of(gone)
+    assert (silent.level_sd, silent.level_sd_above) == (0.0, 0.0)
+    assert np.abs(np.array(silent.level_error) - np.array(before.level_error)).max() < 0.12
+    assert silent.level_at_cutoff == pytest.approx(before.level_at_cutoff, abs=0.08)
+    assert "unseen since then (" in silent.basis
+    assert "silent for 28 h," in silent.basis
+
+
+def test_its_level_is_as_old_as_what_it_last_showed() -> None:
+    """So that the fixed schedule collects it after a while, as one that is silent."""
+    forecast = forecast_of(blind(0, 6, None))
+    assert forecast.emptied_unseen > 0
+    assert CUTOFF - 6.3 * DAY < forecast.level_observed_at.timestamp() <= CUTOFF - 6 * DAY
+
+
+def test_one_that_jumped_and_stands_still_since_is_as_blind() -> None:
+    forecast = forecast_of(blind(0, 7, 0.93))
+    assert forecast.emptied_unseen > 0
+    assert "stood still" in forecast.basis
+
+
+def test_no_emptying_is_taken_to_be_unseen_before_one_that_was_reported() -> None:
+    """Stuck for nine days, and a truck reported half a day ago that it emptied it; others it does not report."""
+    history = blind(0, 9, None)
+    reported = np.append(signal(0).emptied[:-4:2], CUTOFF - 0.5 * DAY)
+    curve = inflow_curve(replace(history, collections=np.sort(reported)).seen(CUTOFF, CUTOFF))
+    found = unseen_emptying(curve, CUTOFF)
+    assert found is None or found.moments.min() >= CUTOFF - 0.7 * DAY
