@@ -24,9 +24,9 @@ from models.fill_forecast.recalibration import Factors, Resolved, factors_of, is
 from models.fill_forecast.resolving import RESOLVED_HORIZON_HOURS, joined, resolved_of
 from models.fill_forecast.scores import mean_pinball
 from models.fill_forecast.served_inflow import ServedInflow
+from simulators import oracle
 from simulators.evaluation import history_of_series
 from simulators.fill_series import ENDS, FillSeries, simulate_fill
-from simulators.oracle import knowing_levels, knowing_median, learning_levels, learning_median
 
 HORIZON_DAYS = 7
 LEVEL = 0.8
@@ -37,6 +37,7 @@ SPREAD_DAYS = 20
 """So long before the first scored forecasts their model is fitted, and forecasts are kept whose outcomes spread them."""
 _LOW, _HIGH = 0.1, 0.9
 _SAID_WITHIN_DAYS = 5.0
+_TIME_PATHS, _LEVEL_PATHS = 201, 301
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,11 @@ def level_cases(series: FillSeries, forecast: InflowForecast, rng: np.random.Gen
     emptied = series.emptied[(series.emptied > cutoff) & (series.emptied <= targets[-1])]
     said = level_quantiles(forecast, [moment(at) for at in emptied.tolist()], [moment(at) for at in targets.tolist()]).levels.T
     learnt, known = (
-        ask(series.course, targets, cutoff, emptied, forecast.quantiles, rng=rng) for ask in (learning_levels, knowing_levels)
+        oracle.level_quantiles(series.course, targets, cutoff, rates, emptied, forecast.quantiles, rng=rng)
+        for rates in (
+            oracle.learnt_rates(series.course, cutoff, paths=_LEVEL_PATHS, rng=rng),
+            oracle.known_rates(series.course, cutoff, paths=_LEVEL_PATHS),
+        )
     )
     losses = [
         [mean_pinball(truths[[day]], told[[day]], forecast.quantiles) for day in range(HORIZON_DAYS)]
@@ -235,8 +240,11 @@ def time_case(series: FillSeries, forecast: InflowForecast, rng: np.random.Gener
     reached = series.course.reaches(LEVEL, cutoff)
     # Not reached by the end of the series: at least that late.
     true = reached if reached is not None else float(series.course.times[-1])
-    best = knowing_median(series.course, LEVEL, cutoff, days=14, rng=rng)
-    learnt = learning_median(series.course, LEVEL, cutoff, days=14, rng=rng)
+    best = oracle.median_time(
+        series.course, LEVEL, cutoff, oracle.known_rates(series.course, cutoff, paths=_TIME_PATHS), days=14, rng=rng
+    )
+    rates = oracle.learnt_rates(series.course, cutoff, paths=_TIME_PATHS, rng=rng)
+    learnt = oracle.median_time(series.course, LEVEL, cutoff, rates, days=14, rng=rng)
     rate = float(np.diff(series.course.inflow[[0, -1]])[0] / (series.course.times[-1] - series.course.times[0]) * DAY)
     return TimeCase(
         series.fraction,

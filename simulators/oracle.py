@@ -1,9 +1,10 @@
 """How far a forecast can get at all: what somebody would say who knows a container's true level and rate, of the time to a level and of levels.
 
 What nobody can know stays drawn by chance: how much each coming day is used, how many deposits an hour brings, and how large they are. What
-these forecasts miss is left to any forecaster. `knowing_…` is told the rate as it has drifted until now; `learning_…` is told everything else,
-the habits, the statistics and all that has flowed in so far without any error, and has to learn the rate from that (a Kalman filter over
-days). No forecaster in the field knows as much as the second. Neither concludes from coming collections how full a container will be by then.
+these forecasts miss is left to any forecaster. Who forecasts at `known_rates` is told the rate as it has drifted until now; at `learnt_rates`
+everything else, the habits, the statistics and all that has flowed in so far without any error, and has to learn the rate from that (a Kalman
+filter over days). No forecaster in the field knows as much as the second. Neither concludes from coming collections how full a container will
+be by then.
 """
 
 from __future__ import annotations
@@ -23,74 +24,54 @@ _GAMMA_SHAPE = 4.0
 """As the simulator draws the size of a deposit."""
 
 
-def knowing_median(
-    course: TrueCourse, level: float, since: float, *, days: float, rng: np.random.Generator, paths: int = 201
+def known_rates(course: TrueCourse, since: float, *, paths: int) -> Floats:
+    """The rate [path] at `since` as it has drifted until then, a share of a day: the same on every path."""
+    return np.full(paths, float(course.use.share_per_day[max(0, int(np.searchsorted(course.hours, since, side="right")) - 1)]))
+
+
+def learnt_rates(
+    course: TrueCourse,
+    since: float,
+    *,
+    paths: int,
+    rng: np.random.Generator,
+    log_drift_per_day: float = MEASURED_USAGE.log_drift_per_day,
+) -> Floats:
+    """Rates [path] that may be, for somebody who has to learn it. The first rate of the course is told, too."""
+    rate, variance = _learnt_rate(course, since, log_drift_per_day)
+    return np.maximum(0.1 * rate, rng.normal(rate, np.sqrt(variance), paths))
+
+
+def median_time(
+    course: TrueCourse, level: float, since: float, rates: Floats, *, days: float, rng: np.random.Generator
 ) -> float | None:
-    """The median moment at which `paths` drawn courses reach `level`, had nobody emptied the container; None when half of them do not within
+    """The median moment at which drawn courses at these rates reach `level`, had nobody emptied the container; None when half of them do not within
     `days`."""
-    rate = float(course.use.share_per_day[max(0, int(np.searchsorted(course.hours, since, side="right")) - 1)])
-    return _median_of_paths(course, level, since, np.full(paths, rate), days=days, rng=rng)
+    missing = level - float(course.level_at(np.array([since]))[0])
+    if missing <= 0:
+        return since
+    hours = round(days * 24)
+    filled = np.cumsum(_filled(course, rates, since, hours, rng), axis=1)
+    reached = filled >= missing
+    first = np.where(reached.any(axis=1), reached.argmax(axis=1), hours).astype(np.float64)
+    middle = float(np.median(first))
+    return None if middle >= hours else since + (middle + 0.5) * HOUR
 
 
-def learning_median(
-    course: TrueCourse,
-    level: float,
-    since: float,
-    *,
-    days: float,
-    rng: np.random.Generator,
-    log_drift_per_day: float = MEASURED_USAGE.log_drift_per_day,
-    paths: int = 201,
-) -> float | None:
-    """The same by somebody who has to learn the rate. The first rate of the course is told, too."""
-    rate, variance = _learnt_rate(course, since, log_drift_per_day)
-    rates = np.maximum(0.1 * rate, rng.normal(rate, np.sqrt(variance), paths))
-    return _median_of_paths(course, level, since, rates, days=days, rng=rng)
-
-
-def knowing_levels(
+def level_quantiles(
     course: TrueCourse,
     targets: Floats,
     since: float,
+    rates: Floats,
     collections: Floats,
     quantiles: tuple[float, ...],
     *,
     rng: np.random.Generator,
     log_drift_per_day: float = MEASURED_USAGE.log_drift_per_day,
     as_read: bool = False,
-    paths: int = 301,
 ) -> Floats:
-    """Quantiles [target, quantile] of the true level, whole hours after `since`, with `collections` at these moments. From now on the rate drifts.
-    `as_read`: of what a sensor in order would say."""
-    rate = float(course.use.share_per_day[max(0, int(np.searchsorted(course.hours, since, side="right")) - 1)])
-    return _levels_of_paths(
-        course, np.full(paths, rate), targets, since, collections, quantiles, rng, log_drift_per_day, as_read=as_read
-    )
-
-
-def learning_levels(
-    course: TrueCourse,
-    targets: Floats,
-    since: float,
-    collections: Floats,
-    quantiles: tuple[float, ...],
-    *,
-    rng: np.random.Generator,
-    log_drift_per_day: float = MEASURED_USAGE.log_drift_per_day,
-    as_read: bool = False,
-    paths: int = 301,
-) -> Floats:
-    """The same by somebody who has to learn the rate. The first rate of the course is told, too."""
-    rate, variance = _learnt_rate(course, since, log_drift_per_day)
-    rates = np.maximum(0.1 * rate, rng.normal(rate, np.sqrt(variance), paths))
-    return _levels_of_paths(course, rates, targets, since, collections, quantiles, rng, log_drift_per_day, as_read=as_read)
-
-
-def _levels_of_paths(
-    course: TrueCourse, rates: Floats, targets: Floats, since: float, collections: Floats, quantiles: tuple[float, ...],
-    rng: np.random.Generator, log_drift_per_day: float, *, as_read: bool,
-) -> Floats:  # fmt: skip
-    """`rates` [path] are shares of a day."""
+    """Quantiles [target, quantile] of the true level, whole hours after `since`, of drawn courses at these rates, which drift from then on, with
+    `collections` at these moments. `as_read`: of what a sensor in order would say."""
     ends = np.rint((targets - since) / HOUR).astype(np.int64)
     filled = _filled(course, rates, since, int(ends.max()), rng, log_drift_per_day)
     levels = np.empty((len(rates), filled.shape[1] + 1))
@@ -129,21 +110,6 @@ def _filled(
     deposits = rng.poisson(rates[:, None] * usual * factors[:, days_from_first])
     filled: Floats = use.deposit / _GAMMA_SHAPE * rng.standard_gamma(_GAMMA_SHAPE * deposits)
     return filled
-
-
-def _median_of_paths(
-    course: TrueCourse, level: float, since: float, rates: Floats, *, days: float, rng: np.random.Generator
-) -> float | None:
-    """`rates` [path] are shares of a day."""
-    missing = level - float(course.level_at(np.array([since]))[0])
-    if missing <= 0:
-        return since
-    hours = round(days * 24)
-    filled = np.cumsum(_filled(course, rates, since, hours, rng), axis=1)
-    reached = filled >= missing
-    first = np.where(reached.any(axis=1), reached.argmax(axis=1), hours).astype(np.float64)
-    middle = float(np.median(first))
-    return None if middle >= hours else since + (middle + 0.5) * HOUR
 
 
 def _learnt_rate(course: TrueCourse, until: float, log_drift_per_day: float) -> tuple[float, float]:

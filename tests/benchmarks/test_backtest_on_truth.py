@@ -16,10 +16,11 @@ from models.fill_forecast.history import DAY, BoolArray, FloatArray, History
 from models.fill_forecast.scores import mean_pinball
 from simulators.faults import EVERY_FAULT
 from simulators.fill_series import FillSeries, simulate_fill
-from simulators.oracle import knowing_levels, learning_levels
+from simulators.oracle import known_rates, learnt_rates, level_quantiles
 
 pytestmark = pytest.mark.timeout(7200)
 SEED, CONTAINERS, DAYS = 11, 40, 550
+PATHS = 301
 ENDS = datetime(2026, 11, 28, 7, tzinfo=UTC)
 OPTIONS = BacktestOptions()
 RATES = ("plan + median rate", "plan + weekday rate")
@@ -52,8 +53,14 @@ def _told_by_who_knows_more(series: list[FillSeries], result: BacktestResult) ->
         for cutoff in np.unique(rows.cutoff[rows.container == index]).tolist():
             here = np.flatnonzero((rows.container == index) & (rows.cutoff == cutoff))
             targets = cutoff + DAY * rows.horizon_days[here].astype(np.float64)
-            for who, ask in ((LEARNS, learning_levels), (KNOWS, knowing_levels)):
-                told[who][here] = ask(item.course, targets, cutoff, item.emptied, OPTIONS.quantiles, rng=rng, as_read=True)
+            rates = {
+                LEARNS: learnt_rates(item.course, cutoff, paths=PATHS, rng=rng),
+                KNOWS: known_rates(item.course, cutoff, paths=PATHS),
+            }
+            for who, at in rates.items():
+                told[who][here] = level_quantiles(
+                    item.course, targets, cutoff, at, item.emptied, OPTIONS.quantiles, rng=rng, as_read=True
+                )
     return told
 
 
