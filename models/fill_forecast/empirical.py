@@ -37,8 +37,8 @@ _HINDSIGHT_STEP = 4 * DAY
 """Whole days: how often a container is full, and how sure its next hours are, differs by the hour that one looks from."""
 _FEWEST_CUTOFFS, _HINDSIGHT_CUTOFFS = 4, 12
 _MOST_HINDSIGHTS = 2400
-_SILENT_LEVELS = np.linspace(0.005, 0.995, 100)
-"""The middles of a hundred equal shares."""
+_EQUAL_SHARES = np.linspace(0.005, 0.995, 100)
+"""The middles of a hundred of them."""
 _POOL_LEVELS = np.linspace(0.01, 0.99, 99)
 
 # Where no container of any fraction has a week of data yet: a rate between "hardly used" and "full in a day and a half".
@@ -148,7 +148,8 @@ class FittedEmpiricalInflow:
             made = recalibrated(made, history.fraction, self.factors).model_copy(update={"uncalibrated": None})
         if silent:
             return _gone_silent(made, curve, inflow[:, 0])
-        return made if curve.unread_since is None else _blind(made, curve)
+        maybe = unseen_emptying(curve, cutoff) if curve.unread_since is not None else None
+        return made if maybe is None else _perhaps_emptied(made, maybe, curve, np.full(len(_EQUAL_SHARES), made.level_at_cutoff))
 
     def _inflow(
         self,
@@ -194,7 +195,7 @@ def _gone_silent(made: InflowForecast, curve: InflowCurve, unseen: FloatArray) -
     part of the error of its level."""
     maybe = unseen_emptying(curve, made.cutoff.timestamp())
     if maybe is not None:
-        return _perhaps_emptied(made, maybe, curve, unseen)
+        return _perhaps_emptied(made, maybe, curve, curve.level_known() + np.interp(_EQUAL_SHARES, made.quantiles, unseen))
     middle = np.interp(0.5, made.quantiles, unseen)
     expected = curve.level_known() + middle
     of_sensor = np.array(made.level_error) if made.level_error and curve.level_known() < FULL else np.zeros(len(unseen))
@@ -204,25 +205,10 @@ def _gone_silent(made: InflowForecast, curve: InflowCurve, unseen: FloatArray) -
     return made.model_copy(update={"level_error": tuple(error.tolist())})
 
 
-def _perhaps_emptied(made: InflowForecast, maybe: UnseenEmptying, curve: InflowCurve, unseen: FloatArray) -> InflowForecast:
-    """The forecast of a container that may have been emptied since it was read; else `unseen` [quantile] flowed in until the cutoff."""
-    untouched = curve.level_known() + np.interp(_SILENT_LEVELS, made.quantiles, unseen)
-    return _mixed(made, maybe, curve, untouched)
-
-
-def _blind(made: InflowForecast, curve: InflowCurve) -> InflowForecast:
-    """The forecast of a container whose readings most likely show no emptying: perhaps it was emptied; else its level is as unsure as they
-    make it."""
-    maybe = unseen_emptying(curve, made.cutoff.timestamp())
-    if maybe is None:
-        return made
-    return _mixed(made, maybe, curve, np.full(len(_SILENT_LEVELS), made.level_at_cutoff))
-
-
-def _mixed(made: InflowForecast, maybe: UnseenEmptying, curve: InflowCurve, untouched: FloatArray) -> InflowForecast:
-    """The forecast of a container that was perhaps emptied, else stands at one of the levels `untouched` [`_SILENT_LEVELS`], which are as unsure
+def _perhaps_emptied(made: InflowForecast, maybe: UnseenEmptying, curve: InflowCurve, untouched: FloatArray) -> InflowForecast:
+    """The forecast of a container that was perhaps emptied, else stands at one of the levels `untouched` [`_EQUAL_SHARES`], which are as unsure
     as doubts make them: an emptying would have ended these. The moment at which readings last showed how full it was is that of its level."""
-    normal = normal_quantiles(tuple(_SILENT_LEVELS))
+    normal = normal_quantiles(tuple(_EQUAL_SHARES))
     errors = normal * np.where(normal > 0, np.hypot(made.level_sd, made.level_sd_above), made.level_sd)
     middle = np.full(1, np.median(untouched))
     unsure = widened(untouched[:, None], middle, errors[:, None])[:, 0]

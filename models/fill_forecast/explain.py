@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from models.domain.forecast import InflowForecast
 from models.fill_forecast.history import DAY, FIRST_WEEK_DAYS, HOUR, days_read, is_sparse, usual_interval
 from models.fill_forecast.inflow import InflowCurve
 from models.fill_forecast.unseen_emptying import unseen_emptying
@@ -27,6 +28,12 @@ def data_grade(curve: InflowCurve, cutoff: float) -> str:
 
 def _is_silent(curve: InflowCurve, cutoff: float) -> bool:
     return bool(cutoff - curve.times[-1] > max(DAY, 3 * usual_interval(curve.times)))
+
+
+def shows_its_level(made: InflowForecast) -> bool:
+    """Whether readings show how full the container is now: not of one that is silent or may have been emptied unseen, which its own past alone
+    tells and whose outcomes say nothing of others."""
+    return made.data_grade != STALE and not made.emptied_unseen
 
 
 def doubts_at(curve: InflowCurve, cutoff: float) -> tuple[str, ...]:

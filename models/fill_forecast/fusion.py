@@ -26,7 +26,7 @@ from models.fill_forecast.level_filter import LevelFilter, Steps
 from models.fill_forecast.stuck import stuck_readings
 from models.fill_forecast.suspects import FULL, jitter, suspect_readings
 from models.fill_forecast.swaps import swap_steps, without_offsets
-from models.fill_forecast.tilted import in_position
+from models.fill_forecast.tilted import in_position, tilted_since
 
 _SURE_OF_MORE = 12.0
 """Where so many deposits were usual, none at all is no chance (6 in a million)."""
@@ -287,7 +287,7 @@ class _Work:
                 (SWAPPED, run.offset is not None),
                 (STUCK, self._is_stuck),
                 (CONTRADICTED, bool(run.refused[-1])),
-                (LEVEL_SILENT, silent),
+                (LEVEL_SILENT, silent and tilted_since(self._history) is None),
                 (
                     COUNTER_SILENT,
                     self._is_late() or bool(self._silent and self._silent[-1][1] >= self._deposits.times[-1]),

@@ -13,7 +13,7 @@ import numpy as np
 from models.fill_forecast.denied import denied_doubt, denied_emptyings
 from models.fill_forecast.doubts import Doubt, jumps_to_full, level_doubts
 from models.fill_forecast.emptyings import Emptyings, detect_emptyings, reported_share, reported_unread
-from models.fill_forecast.fusion import LEVEL_SILENT, Fusion, fused
+from models.fill_forecast.fusion import Fusion, fused
 from models.fill_forecast.history import DAY, HOUR, SPARSE, BoolArray, FloatArray, History, days_read, is_sparse, usual_interval
 from models.fill_forecast.left_behind import LEFT_BEHIND_SD, LeftBehind, left_behind
 from models.fill_forecast.suspects import FULL, jitter, suspect_readings
@@ -245,7 +245,7 @@ def _fused_curve(history: History, found: Fusion) -> InflowCurve:
         days_of_data=days_read(history.times),
         # What a level and deposits in order leave open, forecasts of the last weeks have shown.
         level_sd=found.level_sd if found.doubts or not found.level_is_read else 0.0,
-        doubts=tuple(item for item in found.doubts if not (len(history.tilted) and item.startswith(LEVEL_SILENT))),
+        doubts=found.doubts,
         fusion=found,
         tilted_since=tilted_since(history),
     )

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from models.fill_forecast.explain import STALE
+from models.fill_forecast.explain import shows_its_level
 from models.fill_forecast.features import FILLING_NAMES, STATE_NAMES, WINDOW_NAMES, State, state_at, windows_of
 from models.fill_forecast.forecaster import FittedForecaster
 from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, History, IntArray, usual_interval
@@ -167,9 +167,7 @@ def _own(
     if own_past is None:
         return np.full((len(horizon_hours), len(quantiles)), np.nan)
     made = own_past.forecast(history, cutoff=cutoff, known_at=known_at, horizon_hours=horizon_hours, quantiles=quantiles)
-    if made is None:
-        return np.full((len(horizon_hours), len(quantiles)), np.nan)
-    if made.data_grade == STALE or made.emptied_unseen:
+    if made is None or not shows_its_level(made):
         return None
     ends = [made.cutoff + timedelta(hours=hours) for hours in horizon_hours]
     own: FloatArray = uncut_levels(made, (), ends).T - state.counted_level

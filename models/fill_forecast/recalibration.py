@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from models.domain.forecast import InflowForecast, Uncalibrated
-from models.fill_forecast.explain import STALE
+from models.fill_forecast.explain import shows_its_level
 from models.fill_forecast.forecaster import in_order
 from models.fill_forecast.history import FIRST_WEEK_DAYS, BoolArray, FloatArray, IntArray
 from models.fill_forecast.suspects import FULL
@@ -141,7 +141,7 @@ def is_calibrated(forecast: InflowForecast) -> bool:
     unseen, or of one whose level nothing reads, which are few and unlike the others."""
     young = forecast.evidence is None or forecast.evidence.days_of_data < FIRST_WEEK_DAYS
     unread = forecast.evidence is not None and not forecast.evidence.level_is_read
-    return not young and not unread and forecast.data_grade != STALE and not forecast.emptied_unseen
+    return not young and not unread and shows_its_level(forecast)
 
 
 def recalibrated(forecast: InflowForecast, fraction: str, factors: Factors) -> InflowForecast:

@@ -21,7 +21,7 @@ from models.domain.forecast import FALLBACK, FULL_MODEL, PARTIAL, InflowForecast
 from models.domain.forecast_model import ModelDescription
 from models.fill_forecast.empirical import FittedEmpiricalInflow, own_weight
 from models.fill_forecast.evidence import evidence_of
-from models.fill_forecast.explain import STALE
+from models.fill_forecast.explain import shows_its_level
 from models.fill_forecast.features import TAIL_DAYS, State, state_at
 from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES, in_order
 from models.fill_forecast.fusion import fused
@@ -156,8 +156,7 @@ class ServedInflow:
         horizons = np.array(alone.horizon_hours, dtype=float)
         calibrate = (
             evidence.days_of_data >= FIRST_WEEK_DAYS
-            and alone.data_grade != STALE
-            and not alone.emptied_unseen
+            and shows_its_level(alone)
             and evidence.level_is_read
             and not evidence.emptied_unread
         )
