@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from api.dependencies import Backend, BackendOf
 from models.domain.forecast import InflowForecast
 from models.fill_forecast.evidence import explained
-from models.fill_forecast.overlay import TimeToLevel, level_quantiles, time_to_level
+from models.fill_forecast.overlay import JUST_BEFORE, TimeToLevel, level_quantiles, time_to_level
 from models.sensor_kinds.container_fill import CONTAINER_FILL
 from storage.forecasts import current_forecast, emptyings
 from storage.plans import newest_plan_date, plans_of
@@ -108,8 +108,12 @@ async def forecast(
         list[datetime] | None, Query(alias="collectedAt", description="Collections to lay over the forecast, with zone")
     ] = None,
     with_plan: Annotated[bool, Query(alias="withPlan", description="Lay the newest plan's collection over it, too")] = False,
+    every_hours: Annotated[
+        int | None, Query(alias="everyHours", ge=1, le=24, description="Levels every so many hours, too, as for a chart")
+    ] = None,
 ) -> FillForecast:
-    """The current forecast: level quantiles over the coming days and when 80 % and full are reached."""
+    """The current forecast: level quantiles over the coming days, at its horizons and just before and at each collection, and when 80 % and full are
+    reached."""
     async with backend.connection() as connection:
         stored = await current_forecast(connection, container_id)
         planned = await _planned_collections(connection, container_id, backend) if with_plan else []
@@ -119,12 +123,8 @@ async def forecast(
     if any(moment.tzinfo is None for moment in given):
         raise HTTPException(400, "collectedAt needs a zone, as in 2026-03-01T10:00:00+01:00.")
     collections = sorted(moment for moment in (*given, *planned) if moment > stored.cutoff)
-    levels = level_quantiles(stored, collections)
-    start = ForecastPoint(at=stored.cutoff, levels=level_quantiles(stored, at=[stored.cutoff]).levels[:, 0].tolist())
-    points = [
-        ForecastPoint(at=moment, levels=[float(value) for value in levels.levels[:, index]])
-        for index, moment in enumerate(levels.at)
-    ]
+    levels = level_quantiles(stored, collections, _told_at(stored, collections, every_hours))
+    points = [ForecastPoint(at=at, levels=quantiles) for at, quantiles in zip(levels.at, levels.levels.T.tolist(), strict=True)]
     return FillForecast(
         container_id=container_id,
         cutoff=stored.cutoff,
@@ -137,10 +137,20 @@ async def forecast(
         basis=stored.basis,
         explanation=_explanation(stored, collections, backend.city.zone),
         quantiles=list(stored.quantiles),
-        points=[start, *points],
+        points=points,
         time_to_80=_reach(time_to_level(stored, 0.8, collections)),
         time_to_full=_reach(time_to_level(stored, 1.0, collections)),
         collections=collections,
+    )
+
+
+def _told_at(stored: InflowForecast, collections: list[datetime], every_hours: int | None) -> list[datetime]:
+    """The cutoff, the horizons, both sides of each collection, and every so many hours, in order."""
+    last = stored.horizon_hours[-1]
+    hours = {0, *stored.horizon_hours, *(range(0, last, every_hours) if every_hours else ())}
+    within = [moment for moment in collections if moment <= stored.cutoff + timedelta(hours=last)]
+    return sorted(
+        {*(stored.cutoff + timedelta(hours=hour) for hour in hours), *within, *(moment - JUST_BEFORE for moment in within)}
     )
 
 

@@ -103,7 +103,7 @@ async function choose(thingId) {
   show("container");
   if (thing.thing_type !== "container") { element("panel-container").innerHTML = thingPanel(thing); return; }
   const [history, forecast] = await Promise.all([
-    ask(`/v1/containers/${encodeURIComponent(thingId)}/history`), ask(`/v1/containers/${encodeURIComponent(thingId)}/forecast?withPlan=true`),
+    ask(`/v1/containers/${encodeURIComponent(thingId)}/history`), ask(`/v1/containers/${encodeURIComponent(thingId)}/forecast?withPlan=true&everyHours=2`),
   ]);
   const part = (view.plan?.plans ?? []).find((plan) => plan.decisions.some((d) => d.container_id === thingId));
   const decision = part && { ...part.decisions.find((d) => d.container_id === thingId), plan_date: view.plan.plan_date };

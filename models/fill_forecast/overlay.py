@@ -22,7 +22,8 @@ from models.fill_forecast.history import FloatArray
 from models.fill_forecast.suspects import FULL
 from models.fill_forecast.widening import normal_quantiles, widened
 
-_JUST_BEFORE = timedelta(microseconds=1)
+JUST_BEFORE = timedelta(microseconds=1)
+"""So long before a collection the level still stands where it has risen to."""
 _NEVER_STILL = 0.01
 
 
@@ -80,7 +81,7 @@ def time_to_level(
     if _level_is_sure(forecast) and forecast.level_at_cutoff >= max(level, FULL):
         return TimeToLevel(level, probabilities, (forecast.cutoff,) * len(probabilities))
     last = forecast.horizon_hours[-1]
-    before_collections = [(moment - _JUST_BEFORE - forecast.cutoff).total_seconds() / 3600 for moment in collections]
+    before_collections = [(moment - JUST_BEFORE - forecast.cutoff).total_seconds() / 3600 for moment in collections]
     hours = np.union1d(np.arange(0.0, last + 1), [hour for hour in before_collections if 0 <= hour <= last])
     levels = _uncut_levels(forecast, collections, hours)
     found: list[datetime | None] = []
@@ -99,7 +100,7 @@ def overflow_probability(
     Between collections the level only rises, so this is the largest of the probabilities just before each collection and at `at`: a
     container that fills fast before one collection fills fast after it too.
     """
-    just_before = [moment - _JUST_BEFORE for moment in sorted(collections) if forecast.cutoff < moment <= at]
+    just_before = [moment - JUST_BEFORE for moment in sorted(collections) if forecast.cutoff < moment <= at]
     return max(_exceedance(forecast, moment, full_ratio, collections) for moment in (*just_before, at))
 
 

@@ -22,6 +22,7 @@ from storage.migrations import (
     m0013_level_sd_above,
     m0014_spread_by_version,
     m0015_day_profile,
+    m0016_emptied_unseen,
 )
 from storage.migrations.migration import Migration
 
@@ -41,6 +42,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     m0013_level_sd_above.MIGRATION,
     m0014_spread_by_version.MIGRATION,
     m0015_day_profile.MIGRATION,
+    m0016_emptied_unseen.MIGRATION,
 )
 
 SCHEMA_VERSION = MIGRATIONS[-1].version

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -149,8 +150,21 @@ async def test_kept_forecasts_are_scored_once_when_their_truth_was_read(waste: W
         assert told["members"] == {"own past": 1.0}
         assert "Last good reading" in told["sentence"]
         assert len(told["weekday_rates"]) == 7
-        shown = (await client.get(f"/v1/containers/{CONTAINERS[0]}/forecast")).json()
+        address = f"/v1/containers/{CONTAINERS[0]}/forecast"
+        shown = (await client.get(address)).json()
         assert shown["explanation"] == told["sentence"]
+        assert len(shown["points"]) == 1 + len(made[0].horizon_hours), "the cutoff and the horizons"
+        collected_at = made[0].cutoff + timedelta(days=4, hours=5)
+        wanted = {"collectedAt": collected_at.isoformat(), "everyHours": 6}
+        drawn = (await client.get(address, params=wanted)).json()["points"]
+        moments = [datetime.fromisoformat(point["at"]) for point in drawn]
+        assert moments == sorted(set(moments))
+        steps = [later - earlier for earlier, later in pairwise(moments)]
+        assert max(steps) <= timedelta(hours=6)
+        at = moments.index(collected_at)
+        before, after = drawn[at - 1]["levels"], drawn[at]["levels"]
+        assert steps[at - 1] < timedelta(seconds=1), "both sides of the collection"
+        assert before[4] - after[4] > 0.2, "the level falls there at once"
         assert (await client.get("/v1/containers/c-nowhere/explanation")).status_code == 404
 
 
