@@ -118,7 +118,7 @@ async def forecast(
         stored = await current_forecast(connection, container_id)
         planned = await _planned_collections(connection, container_id, backend) if with_plan else []
     if stored is None:
-        raise HTTPException(404, f"There is no forecast for {container_id!r}: no such container, or no readings of it yet.")
+        raise _no_forecast(container_id)
     given = collected_at or []
     if any(moment.tzinfo is None for moment in given):
         raise HTTPException(400, "collectedAt needs a zone, as in 2026-03-01T10:00:00+01:00.")
@@ -141,6 +141,12 @@ async def forecast(
         time_to_80=_reach(time_to_level(stored, 0.8, collections)),
         time_to_full=_reach(time_to_level(stored, 1.0, collections)),
         collections=collections,
+    )
+
+
+def _no_forecast(container_id: str) -> HTTPException:
+    return HTTPException(
+        404, f"There is no forecast for {container_id!r}: no such container, no readings of it yet, or it is out of service."
     )
 
 
@@ -192,7 +198,7 @@ async def explanation(backend: BackendOf, container_id: str) -> ForecastExplanat
         stored = await current_forecast(connection, container_id)
         planned = await _planned_collections(connection, container_id, backend)
     if stored is None:
-        raise HTTPException(404, f"There is no forecast for {container_id!r}: no such container, or no readings of it yet.")
+        raise _no_forecast(container_id)
     coming = sorted(moment for moment in planned if moment > stored.cutoff)
     found = stored.evidence
     return ForecastExplanation(

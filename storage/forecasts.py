@@ -99,6 +99,12 @@ async def current_forecasts(connection: asyncpg.Connection) -> list[InflowForeca
     return [_forecast(row) for row in await connection.fetch(f"SELECT {_NAMES} FROM forecast_current ORDER BY container_id")]
 
 
+async def end_forecasts(connection: asyncpg.Connection, now: datetime) -> None:
+    """Of containers that are out of service there is no current forecast; what was kept of them stays."""
+    gone = "SELECT thing_id FROM thing WHERE decommissioned_at <= $1"
+    await connection.execute(f"DELETE FROM forecast_current WHERE container_id IN ({gone})", now)
+
+
 async def kept_forecasts(
     connection: asyncpg.Connection, *, since: datetime, until: datetime, kept_for: str = "nightly"
 ) -> list[InflowForecast]:

@@ -34,7 +34,7 @@ from runtime.service import ServiceContext
 from runtime.settings import CitySettings, DatabaseSettings, ForecastSettings, KafkaSettings
 from storage.fill_histories import containers_read, containers_with_news
 from storage.forecast_models import newest_fit
-from storage.forecasts import containers_not_kept
+from storage.forecasts import containers_not_kept, end_forecasts
 from storage.schema import check_schema
 
 GROUP = "forecast"
@@ -147,6 +147,7 @@ class ForecastService:
         oldest = now - timedelta(seconds=self._settings.forecast_refresh_seconds)
         night = nightly_since(now, self._zone, self._settings.forecast_nightly_hour)
         async with self._pool.acquire() as connection:
+            await end_forecasts(connection, now)
             every = await containers_read(connection)
             in_service = await containers_read(connection, in_service_at=now)
             news = set(await containers_with_news(connection, forecast_before=oldest, now=now))

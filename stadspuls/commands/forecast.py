@@ -204,5 +204,6 @@ def _cutoff(text: str) -> datetime:
 
 def _nothing(missing: list[str]) -> str:
     if missing:
-        return f"no forecast of {', '.join(missing)}: no such container, no reading of it has come in yet, or it failed and the log above says why"
+        why = "no such container, no reading of it has come in yet, it is out of service, or it failed and the log above says why"
+        return f"no forecast of {', '.join(missing)}: {why}"
     return "no container has a forecast yet: is the forecast service running, and have readings come in? See stadspuls status"
