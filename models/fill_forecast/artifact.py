@@ -55,6 +55,7 @@ def pack(model: ServedInflow) -> bytes:
         "level_errors": model.own_past.level_errors,
         "factors": model.own_past.factors,
         "volumes": {name: asdict(prior) for name, prior in model.own_past.volumes.items()},
+        "weeks": {fraction: values.tolist() for fraction, values in model.own_past.weeks.items()},
     }
     parts = {
         _DESCRIPTION: json.dumps(model.description.model_dump(mode="json"), indent=1, sort_keys=True).encode(),
@@ -109,6 +110,7 @@ def unpack(content: bytes, *, expected_sha256: str, version: str = "") -> Served
         {fraction: tuple(values) for fraction, values in kept["level_errors"].items()},
         {name: (low, high) for name, (low, high) in kept["factors"].items()},
         {name: VolumePrior(**values) for name, values in kept.get("volumes", {}).items()},  # none before deposits were looked at
+        {fraction: np.array(values) for fraction, values in kept.get("weeks", {}).items()},  # none before new containers had hours
     )
     regressors = _unpickled(_part(content, _ESTIMATORS), name)
     if regressors and len(regressors) != len(description.quantiles):

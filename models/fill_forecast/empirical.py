@@ -18,7 +18,7 @@ from models.fill_forecast.explain import STALE, basis_sentence, data_grade
 from models.fill_forecast.forecaster import HORIZON_HOURS, QUANTILES, in_order
 from models.fill_forecast.fusion import fused
 from models.fill_forecast.history import DAY, FIRST_WEEK_DAYS, HOUR, FloatArray, History, IntArray, days_read, moment
-from models.fill_forecast.inflow import InflowCurve, hourly, inflow_curve
+from models.fill_forecast.inflow import InflowCurve, UsualInflow, hourly, inflow_curve
 from models.fill_forecast.recalibration import factors_of, recalibrated
 from models.fill_forecast.resolving import hindsight, level_errors, resolved
 from models.fill_forecast.suspects import FULL
@@ -26,11 +26,13 @@ from models.fill_forecast.unseen_emptying import UnseenEmptying, unseen_emptying
 from models.fill_forecast.week_profile import hour_of_week, usual_inflow, week_profile
 from models.fill_forecast.widening import normal_quantiles, widened
 
-VERSION = "7"
+VERSION = "8"
 WINDOW_DAYS = 60
 _OWN_ONLY_AFTER_DAYS = 28.0
 _ENOUGH_STARTS = 20
 _POOL_STARTS = 40
+_LEAST_RATE = 1e-6
+"""A share of the container a day: even where nothing has come in yet, the hours in which something will are known."""
 _PACE_DAYS = 14.0
 _PRIOR_DAYS = 3.0
 _HINDSIGHT_STEP = 4 * DAY
@@ -52,6 +54,7 @@ class EmpiricalInflow:
 
     def fit(self, histories: Sequence[History], *, cutoff: float, known_at: float) -> FittedEmpiricalInflow:
         pools: dict[str, list[FloatArray]] = {}
+        weeks: dict[str, list[FloatArray]] = {}
         volumes: list[tuple[str, DepositVolume, float | None]] = []
         for history in histories:
             seen = fused(history.seen(cutoff, known_at))
@@ -65,23 +68,29 @@ class EmpiricalInflow:
                 continue
             starts: IntArray = np.unique(np.linspace(0, len(hours) - 1, _POOL_STARTS).astype(np.int64))
             windows = _windows(values, starts, np.array(HORIZON_HOURS))
-            pools.setdefault(history.fraction, []).append(windows)
-            pools.setdefault("*", []).append(windows)
+            windows = _at_an_average_hour(windows, curve.usual, hours[starts])
+            for name in (history.fraction, "*"):
+                pools.setdefault(name, []).append(windows)
+                if curve.usual.shares():
+                    weeks.setdefault(name, []).append(curve.usual.running / curve.usual.per_day)
         quantiles = {fraction: _pool_quantiles(windows) for fraction, windows in pools.items()}
-        bare = FittedEmpiricalInflow(quantiles, volumes=fraction_priors(volumes) if volumes else {})
+        usual = {fraction: np.mean(of_it, axis=0) for fraction, of_it in weeks.items()}
+        bare = FittedEmpiricalInflow(quantiles, weeks=usual, volumes=fraction_priors(volumes) if volumes else {})
         return _calibrated(bare, [history.seen(cutoff, known_at) for history in histories], cutoff, known_at)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedEmpiricalInflow:
-    """`pools[fraction]` holds inflow quantiles of the fraction at `_POOL_LEVELS` × `HORIZON_HOURS`, `volumes[fraction]` what is known of its
-    deposits; "*" is all fractions. `level_errors[fraction]` is the error of the level at the cutoff at `QUANTILES`, `factors` the spread that
-    forecasts of the last weeks would have needed. With `alone` the fraction has no say from a container's second week on."""
+    """`pools[fraction]` holds inflow quantiles of the fraction at `_POOL_LEVELS` × `HORIZON_HOURS`, from an average hour of the week on,
+    `weeks[fraction]` how its usual week goes (`UsualInflow` at one a day), `volumes[fraction]` what is known of its deposits; "*" is all fractions.
+    `level_errors[fraction]` is the error of the level at the cutoff at `QUANTILES`, `factors` the spread that forecasts of the last weeks would
+    have needed. With `alone` the fraction has no say from a container's second week on."""
 
     pools: dict[str, FloatArray]
     level_errors: dict[str, tuple[float, ...]] = field(default_factory=dict)
     factors: dict[str, tuple[float, float]] = field(default_factory=dict)
     volumes: Mapping[str, VolumePrior] = field(default_factory=dict)
+    weeks: Mapping[str, FloatArray] = field(default_factory=dict)
     alone: bool = False
 
     def told_of(self, history: History) -> History:
@@ -141,7 +150,7 @@ class FittedEmpiricalInflow:
             basis=basis_sentence(curve, cutoff, grade, days, first_week=first_week),
             level_after_emptying=curve.left.level,
             level_after_sd=curve.left.sd,
-            day_profile=curve.usual.shares(),
+            day_profile=self._usual(curve, history.fraction).shares(),
             level_error=tuple(np.interp(quantiles, QUANTILES, error).tolist()) if error else (),
         )
         if not (first_week or by_deposits_alone):
@@ -163,10 +172,10 @@ class FittedEmpiricalInflow:
         holidays: IntArray,
     ) -> FloatArray:
         """Quantiles [quantile, span] of what flows in within `spans` hours from `start`."""
-        pooled = self.pooled(fraction, spans, quantiles)
+        pooled = self.pooled(fraction, spans, quantiles, start)
         if days < FIRST_WEEK_DAYS:
             return pooled
-        own = _own_quantiles(curve, start, spans, quantiles, cutoff, holidays)
+        own = _own_quantiles(curve, self._usual(curve, fraction), start, spans, quantiles, cutoff, holidays)
         own = _as_uncertain_as_deposits(own, curve, quantiles)
         # Horizons longer than what the container has shown: its fraction's shape at its own rate.
         middle = np.interp(0.5, quantiles, pooled[:, -1])
@@ -176,8 +185,25 @@ class FittedEmpiricalInflow:
         mixed: FloatArray = weight * own + (1 - weight) * pooled
         return mixed
 
-    def pooled(self, fraction: str, spans: FloatArray, quantiles: tuple[float, ...]) -> FloatArray:
-        """Quantiles [quantile, span] of what containers of the fraction get within `spans` hours."""
+    def _usual(self, curve: InflowCurve, fraction: str) -> UsualInflow:
+        """The container's usual week; as long as it has not shown one, that of its fraction at its own rate."""
+        week = self.weeks.get(fraction, self.weeks.get("*"))
+        return curve.usual if week is None or curve.usual.shares() else UsualInflow(max(_LEAST_RATE, curve.rate_per_day) * week)
+
+    def pooled(self, fraction: str, spans: FloatArray, quantiles: tuple[float, ...], start: float | None = None) -> FloatArray:
+        """Quantiles [quantile, span] of what containers of the fraction get within `spans` hours, rising, from `start` on; None: from an average
+        hour on."""
+        average = self._pooled(fraction, spans, quantiles)
+        week = self.weeks.get(fraction, self.weeks.get("*"))
+        if week is None or start is None:
+            return average
+        begin = np.full(len(spans), start)
+        wanted = UsualInflow(week).inflow(begin, begin + spans * HOUR)
+        share = np.divide(wanted, spans / 24, out=np.ones_like(spans), where=spans > 0)
+        middle = np.array([np.interp(0.5, quantiles, column) for column in average.T])
+        return in_order(_moved(average, middle, middle * share))
+
+    def _pooled(self, fraction: str, spans: FloatArray, quantiles: tuple[float, ...]) -> FloatArray:
         pool = self.pools.get(fraction, self.pools.get("*"))
         if pool is None:
             rates = np.interp(quantiles, _POOL_LEVELS, _PRIOR_DAILY_RATE)
@@ -254,7 +280,13 @@ def _as_uncertain_as_deposits(own: FloatArray, curve: InflowCurve, quantiles: tu
 
 
 def _own_quantiles(
-    curve: InflowCurve, start: float, spans: FloatArray, quantiles: tuple[float, ...], cutoff: float, holidays: IntArray
+    curve: InflowCurve,
+    usual: UsualInflow,
+    start: float,
+    spans: FloatArray,
+    quantiles: tuple[float, ...],
+    cutoff: float,
+    holidays: IntArray,
 ) -> FloatArray:
     """The same from the container's own windows; NaN for spans that it has too few windows of."""
     hours, values = hourly(curve, days=WINDOW_DAYS, end=cutoff)
@@ -264,7 +296,12 @@ def _own_quantiles(
     first_hour = int(start // HOUR)
     same_hour = np.flatnonzero((hours.astype(np.int64) - first_hour) % 24 == 0)
     starts = same_hour if len(same_hour) >= _ENOUGH_STARTS else np.arange(len(hours))
-    windows = _towards_this_window(_windows(values, starts, whole), hours, values, starts, whole, first_hour, holidays)
+    profile = week_profile(hours, values, holidays)
+    if profile is None and usual.shares():
+        profile = np.diff(usual.running)
+    windows = _windows(values, starts, whole)
+    if profile is not None:
+        windows = _towards_this_window(windows, profile, hours, values, starts, whole, first_hour, holidays)
     enough = np.sum(~np.isnan(windows), axis=0) >= 5
     result = np.full((len(quantiles), len(spans)), np.nan)
     if bool(enough.any()):
@@ -293,8 +330,24 @@ def _windows(values: FloatArray, starts: IntArray, whole_hours: IntArray) -> Flo
     return np.where(inside, windows, np.nan)
 
 
+def _at_an_average_hour(windows: FloatArray, usual: UsualInflow, hours: FloatArray) -> FloatArray:
+    """Windows [start, horizon] that began at these hours (since 1970), moved to what they would have brought from an average hour of the week on."""
+    begin = hours[:, None] * HOUR
+    expected = usual.inflow(begin, begin + np.array(HORIZON_HOURS) * HOUR)
+    return _moved(windows, expected, np.broadcast_to(usual.per_day * np.array(HORIZON_HOURS) / 24, expected.shape))
+
+
+def _moved(inflow: FloatArray, expected: FloatArray, wanted: FloatArray) -> FloatArray:
+    """Inflow where not `expected` but `wanted` is to be expected: its distance from that grows with the square root of it, as that of counted
+    deposits does."""
+    ratio = np.divide(wanted, expected, out=np.ones_like(expected), where=expected > 0)
+    moved: FloatArray = wanted + (inflow - expected) * np.sqrt(np.clip(ratio, 0.1, 10.0))
+    return moved
+
+
 def _towards_this_window(
     windows: FloatArray,
+    profile: FloatArray,
     hours: FloatArray,
     values: FloatArray,
     starts: IntArray,
@@ -303,18 +356,12 @@ def _towards_this_window(
     holidays: IntArray,
 ) -> FloatArray:
     """Windows [start, span] moved from what was to be expected of them when they began to what is to be expected now, by the hours of the week
-    and the rate as it has lately been. So their spread holds what such an expectation misses, a drifting rate too; it grows with the square
-    root of what is expected, as that of counted deposits does."""
-    profile = week_profile(hours, values, holidays)
-    if profile is None:
-        return windows
+    and the rate as it has lately been. So their spread holds what such an expectation misses, a drifting rate too."""
     whole_hours = hours.astype(np.int64)
     pace = _pace(values, profile[hour_of_week(whole_hours, holidays)])
     expected = usual_inflow(profile, whole_hours[starts][:, None], whole[None, :], holidays) * pace[starts][:, None]
     wanted = usual_inflow(profile, np.array([[first_hour]]), whole[None, :], holidays) * pace[-1]
-    ratio = np.divide(wanted, expected, out=np.ones_like(expected), where=expected > 0)
-    moved: FloatArray = wanted + (windows - expected) * np.sqrt(np.clip(ratio, 0.1, 10.0))
-    return moved
+    return _moved(windows, expected, np.broadcast_to(wanted, expected.shape))
 
 
 def _pace(values: FloatArray, usual: FloatArray) -> FloatArray:

@@ -165,7 +165,7 @@ class ServedInflow:
         if calibrate:
             curves, weights = self.combine(members, seen.fraction, horizons)
             used = _with_its_fraction(weights, own)
-            usual = self.own_past.pooled(seen.fraction, horizons, self.description.quantiles)
+            usual = self.own_past.pooled(seen.fraction, horizons, self.description.quantiles, cutoff)
             inflow = in_order(own * apart_from_level_error(alone, curves.T) + (1 - own) * usual)
             made = alone.model_copy(update={"inflow_quantiles": tuple(tuple(row) for row in inflow.tolist())})
             made = recalibrated(made, seen.fraction, self.description.factors).model_copy(update={"uncalibrated": None})

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from models.fill_forecast.artifact import ArtifactRefused, describe, pack, sha256, unpack
+from models.fill_forecast.history import DAY
 from tests.unit.fill_forecast.fitted import CUTOFF, fitted, histories
 
 pytestmark = pytest.mark.lengthy
@@ -36,9 +37,25 @@ def test_what_is_unpacked_forecasts_the_same_and_packs_to_the_same_bytes() -> No
     loaded = unpack(content, expected_sha256=sha256(content))
     assert pack(loaded) == content
     assert loaded.description == fitted().model.description
+    assert loaded.own_past.weeks.keys() == fitted().model.own_past.weeks.keys() > {"*"}, "hours for new containers"
     for history in histories()[:4]:
         first = fitted().model.forecast(history, cutoff=CUTOFF, known_at=CUTOFF)
         assert loaded.forecast(history, cutoff=CUTOFF, known_at=CUTOFF) == first
+
+
+def test_a_model_from_before_new_containers_had_hours_serves_as_it_did() -> None:
+    content = pack(fitted().model)
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        kept = json.loads(file.read("own_past.json"))
+    del kept["weeks"]
+    before = _with(content, own_past=json.dumps(kept).encode())
+    loaded = unpack(before, expected_sha256=sha256(before))
+    new = histories()[0].since(CUTOFF - 3 * DAY)
+    now, then = (model.forecast(new, cutoff=CUTOFF, known_at=CUTOFF) for model in (fitted().model, loaded))
+    assert now is not None
+    assert then is not None
+    assert then.day_profile == ()
+    assert len(now.day_profile) == 24
 
 
 def test_a_model_that_was_fitted_with_offsets_keeps_them() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,27 @@ def test_a_container_that_fills_on_saturdays_is_forecast_to_fill_on_saturday() -
     until_saturday_morning = middle[HORIZON_HOURS.index(24)]
     until_sunday_morning = middle[HORIZON_HOURS.index(48)]
     assert until_sunday_morning - until_saturday_morning > 3 * until_saturday_morning
+
+
+@pytest.mark.parametrize("days", [2, 10])
+def test_a_new_container_is_forecast_by_the_hours_in_which_its_fraction_is_used(days: int) -> None:
+    """Deposits come by day: little in the six hours after midnight, as much as ever in a whole day."""
+    older = [sawtooth(seed, days=60, per_day=0.2).history for seed in range(6)]
+    cutoff = START + 50 * DAY
+    new = sawtooth(9, days=60, per_day=0.2).history.since(cutoff - days * DAY)
+    fitted = EmpiricalInflow().fit(older, cutoff=cutoff, known_at=cutoff)
+    with_hours = fitted.forecast(new, cutoff=cutoff, known_at=cutoff)
+    without = replace(fitted, weeks={}).forecast(new, cutoff=cutoff, known_at=cutoff)
+    assert with_hours is not None
+    assert without is not None
+    assert sum(with_hours.day_profile[7:21]) > 0.85
+    assert without.day_profile == ()
+    for hours, least, most in ((6, 0.0, 0.018), (24, 0.16, 0.24)):
+        middle = with_hours.inflow_quantiles[QUANTILES.index(0.5)][HORIZON_HOURS.index(hours)]
+        assert least <= middle <= most, hours
+    assert without.inflow_quantiles[QUANTILES.index(0.5)][HORIZON_HOURS.index(6)] > 0.025, "a quarter of a day, as at noon"
+    high = np.array(with_hours.inflow_quantiles[QUANTILES.index(0.9)])
+    assert high[HORIZON_HOURS.index(6)] < 0.6 * without.inflow_quantiles[QUANTILES.index(0.9)][HORIZON_HOURS.index(6)]
 
 
 def test_a_forecast_knows_the_hours_in_which_its_container_is_used() -> None:

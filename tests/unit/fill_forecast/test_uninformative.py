@@ -73,7 +73,7 @@ def test_a_container_that_has_shown_nothing_is_forecast_as_its_fraction(
 ) -> None:
     history, model = always(level, 7 * weeks, every_hours), of_sound_ones(7 * weeks)
     made = made_by(model, history)
-    pooled = model.pooled("glass", np.array(made.horizon_hours, dtype=float), QUANTILES)
+    pooled = model.pooled("glass", np.array(made.horizon_hours, dtype=float), QUANTILES, made.cutoff.timestamp())
     assert np.array(made.inflow_quantiles) == pytest.approx(pooled, abs=0.002)
     assert made.inflow_quantiles[MIDDLE][made.horizon_hours.index(168)] == pytest.approx(0.7, abs=0.15)
     assert made.data_grade == DOUBTFUL
@@ -227,7 +227,7 @@ def comes_to_life(dead: float, hours: float, *, begin: float) -> History:
 def test_when_its_sensor_comes_to_life_its_first_week_begins(dead: float, begin: float, hours: float) -> None:
     """A covered one was cleaned, a stuck one loosened: what it read before is not days without inflow."""
     made = made_by(of_sound_ones(49), comes_to_life(dead, hours, begin=begin))
-    pooled = of_sound_ones(49).pooled("glass", np.array(made.horizon_hours, dtype=float), QUANTILES)
+    pooled = of_sound_ones(49).pooled("glass", np.array(made.horizon_hours, dtype=float), QUANTILES, made.cutoff.timestamp())
     assert np.array(made.inflow_quantiles) == pytest.approx(pooled, abs=0.002)
     assert made.data_grade == DOUBTFUL
 
