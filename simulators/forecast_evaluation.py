@@ -27,6 +27,7 @@ from models.fill_forecast.served_inflow import ServedInflow
 from simulators import oracle
 from simulators.evaluation import history_of_series
 from simulators.fill_series import ENDS, FillSeries, simulate_fill
+from simulators.oracle import Belief
 
 HORIZON_DAYS = 7
 LEVEL = 0.8
@@ -59,7 +60,8 @@ class CoverageCase:
 class TimeCase:
     """One forecast that said, by its median, that 80 % is reached within five days: `lead_days` ahead; `good` where nothing was wrong with the data,
     as far as the forecast knew. `error_days` is how much later it said so than it was; `learning_error_days` that of somebody who knows all but the
-    rate, and `least_error_days` of somebody who knows that, too (`simulators.oracle`); None where they expect it beyond a fortnight."""
+    rate, and `least_error_days` of somebody who knows that, too (`simulators.oracle`); `reading_error_days` of somebody who has to read level and
+    rate from the sensor (`simulators.reading_oracle`), where that was asked for. None where they expect it beyond a fortnight."""
 
     fraction: str
     fast: bool
@@ -68,16 +70,19 @@ class TimeCase:
     error_days: float
     learning_error_days: float | None
     least_error_days: float | None
+    reading_error_days: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LevelCase:
     """The pinball loss (a fraction of the capacity, mean of all quantiles) of one forecast at one horizon, and that of those who know more: see
-    `simulators.oracle`."""
+    `simulators.oracle`. `good` as in `TimeCase`."""
 
     fraction: str
+    good: bool
     horizon_days: int
     loss: float
+    reading_loss: float
     learning_loss: float
     least_loss: float
 
@@ -206,28 +211,31 @@ def coverage_cases(series: FillSeries, forecast: InflowForecast) -> list[Coverag
     ]  # fmt: skip
 
 
-def level_cases(series: FillSeries, forecast: InflowForecast, rng: np.random.Generator) -> list[LevelCase]:
-    """One case a day of the next week, collections as they came."""
+def level_cases(series: FillSeries, forecast: InflowForecast, reading: Belief, rng: np.random.Generator) -> list[LevelCase]:
+    """One case a day of the next week, collections as they came. `reading` is what `simulators.reading_oracle` believes at the cutoff."""
     cutoff = forecast.cutoff.timestamp()
     targets = cutoff + DAY * np.arange(1.0, HORIZON_DAYS + 1)
     truths = series.course.level_at(targets)
     emptied = series.emptied[(series.emptied > cutoff) & (series.emptied <= targets[-1])]
     said = level_quantiles(forecast, [moment(at) for at in emptied.tolist()], [moment(at) for at in targets.tolist()]).levels.T
-    learnt, known = (
-        oracle.level_quantiles(series.course, targets, cutoff, rates, emptied, forecast.quantiles, rng=rng)
-        for rates in (
-            oracle.learnt_rates(series.course, cutoff, paths=_LEVEL_PATHS, rng=rng),
-            oracle.known_rates(series.course, cutoff, paths=_LEVEL_PATHS),
-        )
+    beliefs = (
+        reading,
+        oracle.learns(series.course, cutoff, paths=_LEVEL_PATHS, rng=rng),
+        oracle.knows(series.course, cutoff, paths=_LEVEL_PATHS),
     )
-    losses = [
-        [mean_pinball(truths[[day]], told[[day]], forecast.quantiles) for day in range(HORIZON_DAYS)]
-        for told in (said, learnt, known)
+    known = [
+        oracle.level_quantiles(series.course, targets, cutoff, belief, emptied, forecast.quantiles, rng=rng) for belief in beliefs
     ]
-    return [LevelCase(series.fraction, day, *of_day) for day, of_day in enumerate(zip(*losses, strict=True), start=1)]
+    losses = [
+        [mean_pinball(truths[[day]], told[[day]], forecast.quantiles) for day in range(HORIZON_DAYS)] for told in (said, *known)
+    ]
+    good = forecast.data_grade == GOOD
+    return [LevelCase(series.fraction, good, day, *of_day) for day, of_day in enumerate(zip(*losses, strict=True), start=1)]
 
 
-def time_case(series: FillSeries, forecast: InflowForecast, rng: np.random.Generator) -> TimeCase | None:
+def time_case(
+    series: FillSeries, forecast: InflowForecast, rng: np.random.Generator, reading: Belief | None = None
+) -> TimeCase | None:
     """None where the container stands at 80 % already, or the forecast does not expect it within five days."""
     cutoff = forecast.cutoff.timestamp()
     said = time_to_level(forecast, LEVEL).by(0.5)
@@ -240,11 +248,12 @@ def time_case(series: FillSeries, forecast: InflowForecast, rng: np.random.Gener
     reached = series.course.reaches(LEVEL, cutoff)
     # Not reached by the end of the series: at least that late.
     true = reached if reached is not None else float(series.course.times[-1])
-    best = oracle.median_time(
-        series.course, LEVEL, cutoff, oracle.known_rates(series.course, cutoff, paths=_TIME_PATHS), days=14, rng=rng
-    )
-    rates = oracle.learnt_rates(series.course, cutoff, paths=_TIME_PATHS, rng=rng)
-    learnt = oracle.median_time(series.course, LEVEL, cutoff, rates, days=14, rng=rng)
+
+    def error_of(belief: Belief | None) -> float | None:
+        expected = None if belief is None else oracle.median_time(series.course, LEVEL, cutoff, belief, days=14, rng=rng)
+        return None if expected is None else (expected - true) / DAY
+
+    least = error_of(oracle.knows(series.course, cutoff, paths=_TIME_PATHS))
     rate = float(np.diff(series.course.inflow[[0, -1]])[0] / (series.course.times[-1] - series.course.times[0]) * DAY)
     return TimeCase(
         series.fraction,
@@ -252,6 +261,7 @@ def time_case(series: FillSeries, forecast: InflowForecast, rng: np.random.Gener
         good=forecast.data_grade == GOOD,
         lead_days=(said.timestamp() - cutoff) / DAY,
         error_days=(said.timestamp() - true) / DAY,
-        learning_error_days=(learnt - true) / DAY if learnt is not None else None,
-        least_error_days=(best - true) / DAY if best is not None else None,
+        learning_error_days=error_of(oracle.learns(series.course, cutoff, paths=_TIME_PATHS, rng=rng)),
+        least_error_days=least,
+        reading_error_days=error_of(reading),
     )

@@ -16,7 +16,7 @@ from models.fill_forecast.history import DAY, BoolArray, FloatArray, History
 from models.fill_forecast.scores import mean_pinball
 from simulators.faults import EVERY_FAULT
 from simulators.fill_series import FillSeries, simulate_fill
-from simulators.oracle import known_rates, learnt_rates, level_quantiles
+from simulators.oracle import knows, learns, level_quantiles
 
 pytestmark = pytest.mark.timeout(7200)
 SEED, CONTAINERS, DAYS = 11, 40, 550
@@ -53,13 +53,13 @@ def _told_by_who_knows_more(series: list[FillSeries], result: BacktestResult) ->
         for cutoff in np.unique(rows.cutoff[rows.container == index]).tolist():
             here = np.flatnonzero((rows.container == index) & (rows.cutoff == cutoff))
             targets = cutoff + DAY * rows.horizon_days[here].astype(np.float64)
-            rates = {
-                LEARNS: learnt_rates(item.course, cutoff, paths=PATHS, rng=rng),
-                KNOWS: known_rates(item.course, cutoff, paths=PATHS),
+            beliefs = {
+                LEARNS: learns(item.course, cutoff, paths=PATHS, rng=rng),
+                KNOWS: knows(item.course, cutoff, paths=PATHS),
             }
-            for who, at in rates.items():
+            for who, belief in beliefs.items():
                 told[who][here] = level_quantiles(
-                    item.course, targets, cutoff, at, item.emptied, OPTIONS.quantiles, rng=rng, as_read=True
+                    item.course, targets, cutoff, belief, item.emptied, OPTIONS.quantiles, rng=rng, as_read=True
                 )
     return told
 
