@@ -29,6 +29,7 @@ _SLIP = 0.05
 """So far outside 0..1 a level counts as a sensor's slip and is cut; further out it is another unit."""
 _NO_LEVEL = frozenset({"", "na", "nan", "null", "none"})
 """What programs write where nothing was read, in small letters."""
+_YEARS = range(1970, 2101)
 _NAMED = 3
 """So many containers a note names; of more it gives the number."""
 _PUT_RIGHT = {
@@ -137,13 +138,20 @@ def refuse_unwritable(outputs: Sequence[tuple[str, Path]], inputs: Sequence[Path
     """Finds out before the work whether each output, given as (option, path), can be written after it. Raises `UserError` for a
     folder, a place where nothing can be written, and a file that is an input."""
     for option, path in outputs:
-        if path.is_dir():
-            raise UserError(f"{option}: {path} is a folder; give the name of a file in it")
-        if not path.parent.is_dir():
-            raise UserError(f"{option}: there is no folder {path.parent} for {path.name}; make it first")
-        if any(path.exists() and given.exists() and path.samefile(given) for given in inputs):
-            raise UserError(f"{option}: {path} is read, too, and would be written over; give another name")
-        _try_to_write(option, path.resolve())
+        try:
+            _refuse_other_place(option, path, inputs)
+            _try_to_write(path.resolve())
+        except OSError as error:
+            raise UserError(f"{option}: {path} cannot be written ({error.strerror}); give another place or name") from error
+
+
+def _refuse_other_place(option: str, path: Path, inputs: Sequence[Path]) -> None:
+    if path.is_dir():
+        raise UserError(f"{option}: {path} is a folder; give the name of a file in it")
+    if not path.parent.is_dir():
+        raise UserError(f"{option}: there is no folder {path.parent} for {path.name}; make it first")
+    if any(path.exists() and given.exists() and path.samefile(given) for given in inputs):
+        raise UserError(f"{option}: {path} is read, too, and would be written over; give another name")
 
 
 def quantile_column(quantile: float) -> str:
@@ -259,6 +267,10 @@ def _time(path: Path, line: int, text: str, counts: Counter[str]) -> float:
         at = datetime.fromisoformat(text.strip())
     except ValueError as error:
         raise UserError(f"{path}:{line}: {cut(text)} is no time; write it like 2026-03-02T04:00:00Z") from error
+    if at.year not in _YEARS:
+        raise UserError(
+            f"{path}:{line}: {cut(text)} lies in the year {at.year}, when no sensor reads a container; put it right, or remove the line"
+        )
     if at.tzinfo is None:
         counts["without zone"] += 1
         return at.replace(tzinfo=UTC).timestamp()
@@ -299,14 +311,11 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _try_to_write(option: str, path: Path) -> None:
-    """Leaves no trace: what was there stays as it is, and a new file is taken away again."""
+def _try_to_write(path: Path) -> None:
+    """Leaves no trace: what was there stays as it is, and a new file is taken away again. Raises `OSError`."""
     new = not path.exists()
     if not new and not path.is_file():
         return  # a device or a pipe cannot be tried
-    try:
-        path.open("ab").close()
-        if new:
-            path.unlink()
-    except OSError as error:
-        raise UserError(f"{option}: {path} cannot be written ({error.strerror}); give another place") from error
+    path.open("ab").close()
+    if new:
+        path.unlink()

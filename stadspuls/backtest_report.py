@@ -57,13 +57,7 @@ def classes(result: BacktestResult) -> list[tuple[str, BoolArray]]:
 
 
 def table_lines(table: Sequence[tuple[str, str, str, Scores]], quantiles: tuple[float, ...]) -> list[str]:
-    """The table as text. Points are per cent of full; coverage and width are of `interval`, whose share the heading tells. Raises
-    `UserError` where nothing could be scored."""
-    if not table:
-        raise UserError(
-            "no forecast could be scored: in the last part of each container's time nothing was read that one could be compared with; "
-            "give a larger --test-share, or look whether a container's last time is right"
-        )
+    """The table as text. Points are per cent of full; coverage and width are of `interval`, whose share the heading tells."""
     share = interval_share(quantiles)
     width = max(len(name) for _, _, name, _ in table)
     lines = [
@@ -97,6 +91,25 @@ def unscored_note(histories: Sequence[History], result: BacktestResult, test_sha
         f"{counted(len(hardly), 'container')} with few scored forecasts for so long a time, or none: {some_of(hardly)}. Scored is the last "
         f"{100 * test_share:g} % of the time from a container's first reading to its last; a wrong time far from the others moves it to "
         "where nothing was read, and so does a long gap"
+    )
+
+
+def refuse_nothing_known(result: BacktestResult) -> None:
+    """Raises `UserError` where nothing could be scored."""
+    if bool(np.isnan(result.rows.truth).all()):
+        raise UserError(
+            "no forecast could be scored: in the last part of each container's time nothing was read that one could be compared with; "
+            "give a larger --test-share, or look whether a container's last time is right"
+        )
+
+
+def unfitted_note(result: BacktestResult, refit_days: int) -> str | None:
+    """Says so where forecasts had to do without the global model."""
+    if result.unfitted == 0:
+        return None
+    return (
+        f"of {100 * result.unfitted:.0f} % of the forecasts no global model is a member: when it was to be fitted, too little had been read. It is "
+        f"fitted every {refit_days} days from the first day on; --refit-days can be less"
     )
 
 
@@ -134,7 +147,8 @@ def draw_fans(path: Path, histories: Sequence[History], result: BacktestResult, 
             plot.fill_between(_moments(times), 100 * levels[:, 0], 100 * levels[:, 2], alpha=0.3, color="tab:blue", linewidth=0)
             plot.plot(_moments(times), 100 * levels[:, 1], color="tab:blue", linewidth=1.2)
             plot.axvline(moment(cutoff), color="tab:red", linewidth=0.7)
-        plot.set(title=f"{history.container_id} ({history.fraction})", ylabel="% full", ylim=(-3, 103))
+        # A dollar sign begins a formula there.
+        plot.set(title=f"{history.container_id} ({history.fraction})".replace("$", r"\$"), ylabel="% full", ylim=(-3, 103))
         plot.tick_params(axis="x", labelsize=7)
     figure.suptitle(
         f"Forecasts made at the red lines: median and {interval_share(quantiles)} % interval; dots were read", fontsize=9

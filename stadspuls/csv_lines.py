@@ -45,6 +45,8 @@ def csv_lines(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = 
         raise UserError(f"there is no file {path}") from error
     except IsADirectoryError as error:
         raise UserError(f"{path} is a folder, not a CSV file") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); give a file that can") from error
     except UnicodeDecodeError as error:
         around = error.object[max(0, error.start - 10) : error.start + 10].decode("latin-1")
         raise UserError(

@@ -18,7 +18,7 @@ from models.fill_forecast.calibration import WINDOW_DAYS, calibrated, offsets
 from models.fill_forecast.history import DAY, BoolArray, FloatArray, History, IntArray
 from models.fill_forecast.level_model import ITERATIONS, LARGEST_FIT, fit_level_model, sample_of, usual_level
 from models.fill_forecast.own_errors import with_past_errors
-from models.fill_forecast.rows import Progress, Rows, build_rows, silent, without_truth
+from models.fill_forecast.rows import Progress, Rows, build_rows, joined, silent, silent_rows, test_begins, without_truth
 from models.fill_forecast.scores import TIE_DIGITS
 from models.fill_forecast.spread import Spread, in_turn
 from models.fill_forecast.weighing import LEAST_ROWS, combined, weigh
@@ -48,16 +48,20 @@ class BacktestResult:
     """The scored cases: all containers, all cutoffs of their test part, all horizons, whether their truth was read or not.
 
     `forecasts[name]` are quantiles [row, quantile]; the first is the forecaster, the others baselines. `fast[row]` is the class of
-    the row's container, from its rates before its test part. `weights` tells the members' mean weights over all refits.
+    the row's container, from its rates before its test part. `weights` tells the members' mean weights over all refits, `unfitted` the share of
+    the cases that no global model could be asked for, because too little had ended when it would have been fitted. Of a container that was silent
+    for longer than is looked back, nothing is known, and all forecasts say so.
     """
 
     rows: Rows
     forecasts: dict[str, FloatArray]
     fast: BoolArray
     weights: dict[str, float]
+    unfitted: float
 
 
 FORECASTER = "forecaster"
+_GLOBAL, _AROUND_USUAL = "global model", "global model around usual"
 
 
 def backtest(
@@ -69,7 +73,8 @@ def backtest(
     spread: Spread = in_turn,
 ) -> BacktestResult:
     """Runs it. `plans[i]` are the planned collections of container i, past and future, as far as the forecaster is told; None means
-    that nothing is known about collections. Minutes for 30 containers and three years, one thread."""
+    that nothing is known about collections, and a plan without one until a cutoff counts as much there. Minutes for 30 containers and three
+    years, one thread."""
     nothing = [np.empty(0)] * len(histories)
     rows = build_rows(
         histories,
@@ -82,17 +87,37 @@ def backtest(
     )
     rows = with_past_errors(rows, usual_level(rows))
     rows = replace(rows, truth=np.round(rows.truth, TIE_DIGITS))
-    starts = np.array(
-        [history.times[0] + (1 - options.test_share) * (history.times[-1] - history.times[0]) for history in histories]
-    )
+    starts = np.array([test_begins(history, options.test_share) for history in histories])
     scored = rows.cutoff >= starts[rows.container]
     group = _Groups(histories, rows, starts)
     rates = {name: simple.with_own_errors(rows, point(rows), options.quantiles) for name, point in simple.POINT_BASELINES.items()}
-    made = _roll(rows, scored, group, options, rates, plans is not None, progress, spread)
-    test = rows.of(scored)
+    made = _roll(rows, scored, group, options, rates, _is_planned(rows, plans), progress, spread)
     forecasts = {FORECASTER: made.forecast[scored], **_baselines(rows, scored, rates, options.quantiles, plans is not None)}
     forecasts = {name: np.round(forecast, TIE_DIGITS) for name, forecast in forecasts.items()}
-    return BacktestResult(test, forecasts, group.fast[test.container], made.mean_weights)
+    test, forecasts = _with_silent(rows.of(scored), forecasts, histories, options)
+    return BacktestResult(test, forecasts, group.fast[test.container], made.mean_weights, made.unfitted)
+
+
+def _is_planned(rows: Rows, plans: Sequence[FloatArray] | None) -> BoolArray:
+    """Of each row whether its container's plan says anything yet: one that lies ahead of all that was read cannot be told from a useless one."""
+    if plans is None:
+        return np.zeros(len(rows), dtype=bool)
+    begins = np.array([float(plan[0]) if len(plan) else np.inf for plan in plans])
+    planned: BoolArray = begins[rows.container] <= rows.cutoff
+    return planned
+
+
+def _with_silent(
+    test: Rows, forecasts: Mapping[str, FloatArray], histories: Sequence[History], options: BacktestOptions
+) -> tuple[Rows, dict[str, FloatArray]]:
+    """With the scored cutoffs at which a container had been silent for so long that it has no row: anything may be, says every forecast."""
+    missing = silent_rows(test, histories, origin_hour=options.origin_hour, test_share=options.test_share)
+    if not len(missing):
+        return test, dict(forecasts)
+    every = joined([test, missing])
+    order = np.lexsort((every.horizon_days, every.cutoff, every.container))
+    unknown = simple.anything(len(missing), options.quantiles)
+    return every.of(order), {name: np.concatenate([values, unknown])[order] for name, values in forecasts.items()}
 
 
 class _Groups:
@@ -113,6 +138,7 @@ class _Groups:
 class _Made:
     forecast: FloatArray
     mean_weights: dict[str, float]
+    unfitted: float
 
 
 def _roll(
@@ -121,38 +147,58 @@ def _roll(
     group: _Groups,
     options: BacktestOptions,
     rates: Mapping[str, FloatArray],
-    planned: bool,
+    planned: BoolArray,
     progress: Progress,
     spread: Spread,
 ) -> _Made:
     """Goes through the refits in time order; whatever is used at one of them had ended before it. `rates` are forecasts of the simple
-    rates for all rows, members too where a plan is known."""
-    quantiles = options.quantiles
+    rates for all rows, members too where a plan is known (`planned` [row])."""
     spans = _refit_spans(rows, scored, options)
-    simple_members = simple.MEMBERS_WITH_PLAN if planned else simple.MEMBERS_WITHOUT_PLAN
-    global_members = ("global model", "global model around usual") if planned else ("global model",)
-    members = {name: np.full((len(rows), len(quantiles)), np.nan) for name in (*global_members, *simple_members)}
-    if planned:
-        members.update({name: rates[name] for name in simple.RATES_WITH_PLAN})
-    for _, now in spans:
-        for name, member in simple_members.items():
-            members[name][now] = member(rows.of(now), quantiles)
+    asked = np.zeros(len(rows), dtype=bool)
+    asked[np.concatenate([now for _, now in spans])] = True
+    members = _simple_members(rows, asked, rates, planned, options.quantiles)
+    global_members = (_GLOBAL, _AROUND_USUAL) if bool(planned.any()) else (_GLOBAL,)
+    members = {name: np.full((len(rows), len(options.quantiles)), np.nan) for name in global_members} | members
     tasks = [(span, name) for span in spans for name in global_members]
-    pieces = (
-        _piece(rows, refit, now, options, around_usual=name == global_members[-1] and planned) for (refit, now), name in tasks
-    )
+    pieces = (_piece(rows, refit, now, options, around_usual=name == _AROUND_USUAL) for (refit, now), name in tasks)
     for done, (((_, now), name), predicted) in enumerate(zip(tasks, spread(_fit_and_predict, pieces), strict=True), start=1):
-        members[name][now] = members[next(iter(simple_members))][now] if predicted is None else predicted
+        if predicted is not None:
+            members[name][now] = predicted
         progress("fitting and forecasting", done, len(tasks))
-    forecast = np.full((len(rows), len(quantiles)), np.nan)
+    forecast = np.full((len(rows), len(options.quantiles)), np.nan)
     weighted: list[dict[str, float]] = []
     for refit, now in spans:
-        past = (rows.cutoff >= refit - _WEIGHING_DAYS * DAY) & (rows.cutoff < refit) & rows.resolved_by(refit)
-        past &= ~np.isnan(members[global_members[0]][:, 0])
+        past = asked & (rows.cutoff >= refit - _WEIGHING_DAYS * DAY) & (rows.cutoff < refit) & rows.resolved_by(refit)
         for fraction in np.unique(group.fraction):
-            weighted += _weigh_fraction(rows, now, past, group.fraction == fraction, members, forecast, quantiles)
+            for told in (True, False):
+                of_it, alike = group.fraction[rows.container] == fraction, planned == told
+                mine = now[(of_it & alike)[now]]
+                weighted += _weigh_alike(rows, mine, (past & of_it & alike, past & alike, past), members, told, forecast, options)
     _calibrate(rows, forecast, scored, group, options)
-    return _Made(forecast, {name: float(np.mean([item[name] for item in weighted])) for name in members} if weighted else {})
+    means = {name: float(np.mean([item.get(name, 0.0) for item in weighted])) for name in members} if weighted else {}
+    return _Made(forecast, means, float(np.mean(np.isnan(members[_GLOBAL][scored, 0]))))
+
+
+def _simple_members(
+    rows: Rows, asked: BoolArray, rates: Mapping[str, FloatArray], planned: BoolArray, quantiles: tuple[float, ...]
+) -> dict[str, FloatArray]:
+    """Quantiles [row, quantile] of the members that need no fit, of the rows `asked` (others: NaN)."""
+    wanted = {
+        **(simple.MEMBERS_WITH_PLAN if bool(planned.any()) else {}),
+        **({} if bool(planned.all()) else simple.MEMBERS_WITHOUT_PLAN),
+    }
+    made: dict[str, FloatArray] = {}
+    for name, member in wanted.items():
+        made[name] = np.full((len(rows), len(quantiles)), np.nan)
+        made[name][asked] = member(rows.of(asked), quantiles)
+    return made | ({name: rates[name] for name in simple.RATES_WITH_PLAN} if bool(planned.any()) else {})
+
+
+def _members_of(planned: bool) -> tuple[str, ...]:
+    """Which members forecasts have, the first ones first where little is known; no global model where none could be fitted."""
+    if planned:
+        return (_GLOBAL, _AROUND_USUAL, *simple.MEMBERS_WITH_PLAN, *simple.RATES_WITH_PLAN)
+    return (_GLOBAL, *simple.MEMBERS_WITHOUT_PLAN)
 
 
 def _refit_spans(rows: Rows, scored: BoolArray, options: BacktestOptions) -> list[tuple[float, IntArray]]:
@@ -195,21 +241,29 @@ def _fit_and_predict(piece: _Piece) -> FloatArray | None:
     return None if model is None else model.predict(piece.now)
 
 
-def _weigh_fraction(
+def _weigh_alike(
     rows: Rows,
     now: IntArray,
-    past: BoolArray,
-    of_fraction: BoolArray,
-    members: dict[str, FloatArray],
+    past: Sequence[BoolArray],
+    members: Mapping[str, FloatArray],
+    planned: bool,
     forecast: FloatArray,
-    quantiles: tuple[float, ...],
+    options: BacktestOptions,
 ) -> list[dict[str, float]]:
+    """Writes the forecasts of the rows `now`, of one fraction, with a plan or without; `past` are rows to weigh their members on, each choice wider
+    than the one before."""
+    if not len(now):
+        return []
+    names = [name for name in _members_of(planned) if not bool(np.isnan(members[name][now, 0]).any())]
+    there = ~np.isnan(np.column_stack([members[name][:, 0] for name in names])).any(axis=1)
     used: list[dict[str, float]] = []
-    for horizon in np.unique(rows.horizon_days):
-        cell = of_fraction[rows.container] & (rows.horizon_days == horizon)
-        known, here = _enough(past & cell, past & (rows.horizon_days == horizon), past), now[cell[now]]
-        weights = weigh({name: values[known] for name, values in members.items()}, rows.truth[known], quantiles)
-        forecast[here] = combined({name: values[here] for name, values in members.items()}, weights)
+    for horizon in np.unique(rows.horizon_days[now]):
+        ahead = rows.horizon_days == horizon
+        first, *wider = (chosen & there for chosen in past)
+        known = _enough(first & ahead, *(chosen & ahead for chosen in wider), *wider)
+        weights = weigh({name: members[name][known] for name in names}, rows.truth[known], options.quantiles)
+        here = now[ahead[now]]
+        forecast[here] = combined({name: members[name][here] for name in names}, weights)
         used.append(weights)
     return used
 

@@ -24,6 +24,7 @@ TAIL_DAYS = 120.0
 OWN_LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 _LAGS = 15
 _GRID_DAYS = 112
+_OWN_LEVEL_DAYS, _FEWEST_LEVELS = 56, 10
 
 FILLING_NAMES = ("filling_rate_middle", "filling_rate_mean", "filling_days", "filling_rate_now", "filling_days_now")
 """The fields of `FillingRates`, in their order."""
@@ -192,7 +193,7 @@ def windows_of(state: State, horizon_hours: FloatArray, collections: FloatArray,
     local = np.array([state.cutoff, *targets]) + weekday_shift
     weekday = np.where(is_holiday(np.floor(local / DAY).astype(np.int64), state.holidays), 6, np.floor(local / DAY + 3) % 7)
     season = 2 * np.pi * (targets / DAY % 365.25) / 365.25
-    own_levels = np.tile(_quantiles(state.daily_levels[:56, None], OWN_LEVELS)[:, 0], (len(targets), 1))
+    own_levels = np.tile(_own_levels(state.daily_levels), (len(targets), 1))
     lagged = np.ceil(horizon_hours / 24).astype(np.int64)
     same_weekday, after_such, such_count = _conditional_levels(state.daily_levels, lagged)
     columns = [
@@ -303,6 +304,14 @@ def _quantiles(samples: FloatArray, levels: tuple[float, ...]) -> FloatArray:
     share = position - low
     result: FloatArray = ordered[low, columns] * (1 - share) + ordered[high, columns] * share
     return result
+
+
+def _own_levels(daily: FloatArray) -> FloatArray:
+    """Quantiles of the levels of eight weeks; NaN where they are so few that one emptying would be half of what they show."""
+    known = int(np.sum(~np.isnan(daily[:_OWN_LEVEL_DAYS])))
+    return (
+        _quantiles(daily[:_OWN_LEVEL_DAYS, None], OWN_LEVELS)[:, 0] if known >= _FEWEST_LEVELS else np.full(len(OWN_LEVELS), np.nan)
+    )
 
 
 def _own_windows(state: State, begins: FloatArray, length: FloatArray) -> FloatArray:

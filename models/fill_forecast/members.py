@@ -30,21 +30,26 @@ def at_quantiles(own: FloatArray, quantiles: Quantiles) -> FloatArray:
     return result
 
 
+def levels_at(own: FloatArray, quantiles: Quantiles) -> FloatArray:
+    """The same of levels, which lie between empty and full."""
+    return np.clip(at_quantiles(own, quantiles), 0.0, 1.0)
+
+
 def own_levels(rows: Rows, quantiles: Quantiles) -> FloatArray:
     """Empirical quantiles of the container's own levels, eight weeks."""
-    return _filled(at_quantiles(rows.block("own_level"), quantiles), rows)
+    return _filled(levels_at(rows.block("own_level"), quantiles), quantiles)
 
 
 def weekday_levels(rows: Rows, quantiles: Quantiles) -> FloatArray:
     """Weekday climatology: its levels on the target's weekday, eight weeks."""
     own = own_levels(rows, quantiles)
-    return _or(at_quantiles(rows.block("weekday_level"), quantiles), own)
+    return _or(levels_at(rows.block("weekday_level"), quantiles), own)
 
 
 def after_such_levels(rows: Rows, quantiles: Quantiles) -> FloatArray:
     """What its level was, as many days after it had been about where it is now."""
     few = rows.named("after_such_level_count") < 5
-    found = at_quantiles(rows.block("after_such_level"), quantiles)
+    found = levels_at(rows.block("after_such_level"), quantiles)
     found[few] = np.nan
     return _or(found, own_levels(rows, quantiles))
 
@@ -118,12 +123,14 @@ def with_own_errors(rows: Rows, point: FloatArray, quantiles: Quantiles) -> Floa
     return np.clip(result, 0.0, 1.0)
 
 
-def _filled(levels: FloatArray, rows: Rows) -> FloatArray:
-    """Nothing read in eight weeks: anything between empty and full."""
-    unknown = np.isnan(levels).any(axis=1)
-    if bool(unknown.any()):
-        levels[unknown] = np.linspace(0.0, 1.0, levels.shape[1] + 2)[1:-1]
-    return levels
+def anything(rows: int, quantiles: Quantiles) -> FloatArray:
+    """Quantiles [row, quantile] where nothing is known: any level between empty and full, as likely as any other."""
+    return np.tile(np.array(quantiles), (rows, 1))
+
+
+def _filled(levels: FloatArray, quantiles: Quantiles) -> FloatArray:
+    """Next to nothing read in eight weeks: anything."""
+    return _or(levels, anything(len(levels), quantiles))
 
 
 def _or(levels: FloatArray, instead: FloatArray) -> FloatArray:

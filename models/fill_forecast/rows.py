@@ -88,7 +88,45 @@ def build_rows(
     for done, part in enumerate(spread(_rows_of, pieces), start=1):
         parts += [part] if part is not None else []
         progress("looking back from each day", done, len(histories))
-    return _joined(parts)
+    return joined(parts)
+
+
+def silent_rows(rows: Rows, histories: Sequence[History], *, origin_hour: int, test_share: float) -> Rows:
+    """Rows of the cutoffs in the last share of each container's time that `rows` lack, because nothing had been read for so long: without any
+    feature."""
+    horizons = np.unique(rows.horizon_days)
+    made: list[Rows] = [rows.of(np.empty(0, dtype=np.int64))]
+    for index, history in enumerate(histories):
+        cutoffs = scored_cutoffs(history, origin_hour, test_share)
+        missing = cutoffs[~np.isin(cutoffs, rows.cutoff[rows.container == index])]
+        ahead, cutoff = np.tile(horizons, len(missing)), np.repeat(missing, len(horizons))
+        targets = cutoff + ahead * DAY
+        made.append(
+            Rows(
+                state=np.full((len(cutoff), len(STATE_NAMES)), np.nan),
+                window=np.full((len(cutoff), len(WINDOW_NAMES)), np.nan),
+                past_errors=np.full((len(cutoff), len(PAST_ERROR_NAMES)), np.nan),
+                container=np.full(len(cutoff), index),
+                cutoff=cutoff,
+                horizon_days=ahead,
+                target_at=targets,
+                truth=observed_levels(history, targets),
+            )
+        )
+    return joined(made)
+
+
+def scored_cutoffs(history: History, origin_hour: int, test_share: float) -> FloatArray:
+    """Those of its daily cutoffs that lie in the last share of its time."""
+    cutoffs = daily_cutoffs(history, origin_hour)
+    chosen: FloatArray = cutoffs[cutoffs >= test_begins(history, test_share)]
+    return chosen
+
+
+def test_begins(history: History, test_share: float) -> float:
+    """When the last share of a container's time begins."""
+    first, last = float(history.times[0]), float(history.times[-1])
+    return first + (1 - test_share) * (last - first)
 
 
 def daily_cutoffs(history: History, origin_hour: int) -> FloatArray:
@@ -148,7 +186,7 @@ def _rows_of(piece: _Piece) -> Rows | None:
                 truth=observed_levels(history, targets),
             )
         )
-    return _joined(made) if made else None
+    return joined(made) if made else None
 
 
 def _by_day(plan: FloatArray, cutoff: float, last: float) -> FloatArray:
@@ -159,5 +197,5 @@ def _by_day(plan: FloatArray, cutoff: float, last: float) -> FloatArray:
     return np.maximum(days, cutoff) + 0.5 * (days + DAY - np.maximum(days, cutoff))
 
 
-def _joined(parts: Sequence[Rows]) -> Rows:
+def joined(parts: Sequence[Rows]) -> Rows:
     return Rows(*(np.concatenate([getattr(part, name) for part in parts]) for name in Rows.__dataclass_fields__))

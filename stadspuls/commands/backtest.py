@@ -42,7 +42,7 @@ def backtest(
     origin_hour: Annotated[int, typer.Option(min=0, max=23, help="Hour (UTC) of the daily forecasts")] = 4,
     test_share: Annotated[float, typer.Option(min=0.01, max=0.9, help="Last share of each container's time that is scored")] = 0.25,
     horizon_days: Annotated[int, typer.Option(min=1, max=14, help="Days ahead")] = 7,
-    quantiles: Annotated[str, typer.Option(help="Quantiles, rising")] = "0.1,0.5,0.9",
+    quantiles: Annotated[str, typer.Option(help="At least two, rising, 0.5 among them")] = "0.1,0.5,0.9",
     refit_days: Annotated[int, typer.Option(min=1, max=400, help="Days between refits")] = 45,
     holidays: Annotated[
         str, typer.Option(help="Whose public holidays count as Sundays: a country like NL, a part of one like AU-VIC, or none")
@@ -75,8 +75,11 @@ def backtest(
     histories, plans = _read(readings, planned_collections, holidays)
     _refuse_nothing_scored(histories, options)
     results = _results(histories, options, plans, plan_blur, plan_skip, workers)
-    _print_scores(results, histories, options)
-    _write(results[-1], histories, options, pictures, output)
+    # What was asked for as files is there before anything is printed: who reads the table may stop reading.
+    written = _write(results[-1], histories, options, pictures, output)
+    _print_scores(results, histories, options, _vagueness(plan_blur, plan_skip))
+    for line in written:
+        print(line)
 
 
 def _read(readings: Path, planned: Path | None, holidays: str) -> tuple[list[History], list[FloatArray] | None]:
@@ -114,16 +117,22 @@ def _results(
     return results
 
 
-def _print_scores(results: Sequence[BacktestResult], histories: Sequence[History], options: BacktestOptions) -> None:
+def _print_scores(
+    results: Sequence[BacktestResult], histories: Sequence[History], options: BacktestOptions, vagueness: str
+) -> None:
     from stadspuls import backtest_report
 
     result = results[-1]
+    if vagueness:
+        print(f"\nTable, pictures and forecasts are those of a forecaster that is told {vagueness}.")
     for line in backtest_report.table_lines(backtest_report.score_table(result, options.quantiles), options.quantiles):
         print(line)
     if unscored := backtest_report.unscored_note(histories, result, options.test_share):
         print(f"\n  note: {unscored}")
-    if len(results) == 2:
-        _print_cost(results[0], result, options.quantiles)
+    if unfitted := backtest_report.unfitted_note(result, options.refit_days):
+        print(f"\n  note: {unfitted}")
+    if vagueness:
+        _print_cost(results[0], result, options.quantiles, vagueness)
     if result.weights:
         print("\nmembers: " + ", ".join(f"{name} {100 * weight:.0f} %" for name, weight in result.weights.items()))
 
@@ -134,17 +143,20 @@ def _write(
     options: BacktestOptions,
     pictures: tuple[Path, Path],
     output: Path | None,
-) -> None:
+) -> list[str]:
+    """Says where what is, the forecasts first: they are written even where nothing can be scored and drawn."""
     from models.fill_forecast.backtest import FORECASTER
     from stadspuls import backtest_files, backtest_report
 
+    written = []
+    if output:
+        backtest_files.write_forecasts(output, histories, result.rows, result.forecasts[FORECASTER], options.quantiles)
+        written.append(f"forecasts: {output} ({len(result.rows):,} rows)")
+    backtest_report.refuse_nothing_known(result)
     reliability, fans = pictures
     backtest_report.draw_reliability(reliability, result, options.quantiles)
     backtest_report.draw_fans(fans, histories, result, options.quantiles)
-    print(f"pictures: {reliability}, {fans}")
-    if output:
-        backtest_files.write_forecasts(output, histories, result.rows, result.forecasts[FORECASTER], options.quantiles)
-        print(f"forecasts: {output} ({len(result.rows):,} rows)")
+    return [*written, f"pictures: {reliability}, {fans}"]
 
 
 def _run(
@@ -247,23 +259,28 @@ def _refuse_unwritable(output: Path | None, pictures: tuple[Path, Path], reading
 def _refuse_nothing_scored(histories: Sequence[History], options: BacktestOptions) -> None:
     """Scored are the daily cutoffs of a last share of each container's time: where it is small, there may be none."""
     from models.domain.failures import UserError
-    from models.fill_forecast.rows import daily_cutoffs
+    from models.fill_forecast.rows import scored_cutoffs
 
-    for history in histories:
-        first, last = history.times[0], history.times[-1]
-        if bool((daily_cutoffs(history, options.origin_hour) >= first + (1 - options.test_share) * (last - first)).any()):
-            return
+    if any(len(scored_cutoffs(history, options.origin_hour, options.test_share)) for history in histories):
+        return
     raise UserError(
         f"--test-share {options.test_share:g}: no daily forecast (at {options.origin_hour:02d}:00 UTC) falls into so small a last part of "
         "any container's time; give a larger share"
     )
 
 
-def _print_cost(exact: BacktestResult, vague: BacktestResult, quantiles: tuple[float, ...]) -> None:
+def _vagueness(blur: str, skip: float) -> str:
+    """What a forecaster is told of the plan, in words; empty where it is told all of it."""
+    parts = [f"all but {100 * skip:g} % of the coming collections" if skip else "the coming collections"]
+    parts += ["by their day alone"] if blur else []
+    return ", ".join(parts) if blur or skip else ""
+
+
+def _print_cost(exact: BacktestResult, vague: BacktestResult, quantiles: tuple[float, ...], vagueness: str) -> None:
     """What vagueness costs: the forecaster with the exact plan beside the one with the vague plan."""
     from stadspuls import backtest_report
 
-    print("\nwhat the vague plan costs:")
+    print(f"\nwhat it costs to be told {vagueness}:")
     known, guessed = (
         {
             label: found

@@ -23,11 +23,11 @@ QUANTILES = OPTIONS.quantiles
 
 @cache
 def planned() -> tuple[History, ...]:
-    """Slow and fast containers with known collections, ten weeks of three-hourly readings."""
+    """Slow and fast containers with known collections, twenty weeks of three-hourly readings: enough for a global model before the scored part."""
     made = []
     for seed in range(4):
         fraction, rate = ("paper", 0.4) if seed % 2 else ("glass", 0.06)
-        signal = sawtooth(seed, days=75, interval_hours=3, per_day=rate, container_id=f"c-{seed}", fraction=fraction, noise=0.02)
+        signal = sawtooth(seed, days=140, interval_hours=3, per_day=rate, container_id=f"c-{seed}", fraction=fraction, noise=0.02)
         made.append(replace(signal.history, collections=signal.emptied))
     return tuple(made)
 
@@ -144,7 +144,7 @@ def test_classes_come_from_the_rates_before_the_test_part() -> None:
 def test_with_the_plan_it_is_better_than_without() -> None:
     rows = result().rows
     known = ~np.isnan(rows.truth)
-    blind = backtest([replace(history, collections=np.empty(0)) for history in planned()], OPTIONS)
+    blind = without_plan()
     with_plan = mean_pinball(rows.truth[known], result().forecasts[FORECASTER][known], QUANTILES)
     without = mean_pinball(blind.rows.truth[known], blind.forecasts[FORECASTER][known], QUANTILES)
     assert with_plan < 0.9 * without
@@ -181,6 +181,93 @@ def test_a_sensor_that_knows_six_levels_is_forecast_at_these_levels_and_better_t
         for name in (FORECASTER, "own empirical quantiles")
     )
     assert mine < 0.95 * own
+
+
+def loss_of(found: BacktestResult, container: int) -> float:
+    here = (found.rows.container == container) & ~np.isnan(found.rows.truth)
+    return mean_pinball(found.rows.truth[here], found.forecasts[FORECASTER][here], QUANTILES)
+
+
+@cache
+def without_plan() -> BacktestResult:
+    return backtest([replace(history, collections=np.empty(0)) for history in planned()], OPTIONS)
+
+
+def test_a_container_that_a_plan_leaves_out_is_forecast_as_without_one() -> None:
+    """It lost a fifth more than without any plan while it was given the members of the others."""
+    left_out = 1
+    plans = [np.empty(0) if index == left_out else history.collections for index, history in enumerate(planned())]
+    told = [replace(history, collections=plan) for history, plan in zip(planned(), plans, strict=True)]
+    found = backtest(told, OPTIONS, plans=plans)
+    assert loss_of(found, left_out) <= 1.08 * loss_of(without_plan(), left_out)
+    assert loss_of(found, 3) < 0.9 * loss_of(without_plan(), 3), "the others are still better for theirs"
+    assert found.weights["own levels"] > 0
+
+
+def test_a_plan_that_begins_when_all_was_read_changes_nothing_before_it() -> None:
+    ends = max(float(history.times[-1]) for history in planned())
+    plans = [np.array([ends + 30 * DAY])] * len(planned())
+    found = backtest(
+        [replace(history, collections=plan) for history, plan in zip(planned(), plans, strict=True)], OPTIONS, plans=plans
+    )
+    np.testing.assert_array_equal(found.rows.cutoff, without_plan().rows.cutoff)
+    assert loss_of(found, 1) == pytest.approx(loss_of(without_plan(), 1), rel=0.03)
+    assert found.weights.keys() == without_plan().weights.keys()
+
+
+def test_where_nothing_could_be_fitted_no_global_model_counts_and_that_is_said() -> None:
+    found = backtest(planned(), replace(OPTIONS, refit_days=400), plans=[history.collections for history in planned()])
+    assert found.unfitted == 1.0
+    assert found.weights["global model"] == found.weights["global model around usual"] == 0.0
+    assert sum(found.weights.values()) == pytest.approx(1.0)
+    assert np.isfinite(found.forecasts[FORECASTER]).all()
+    assert result().unfitted == 0.0
+
+
+@cache
+def long_silent() -> BacktestResult:
+    """The first container is not read for 150 of 300 days, and then for three days more."""
+    every = [
+        sawtooth(seed, days=303, interval_hours=6, per_day=0.2, container_id=f"c-{seed}", noise=0.02).history for seed in range(3)
+    ]
+    first = every[0]
+    days = (first.times - first.times[0]) / DAY
+    read = (days < 150) | (days >= 300)
+    return backtest(
+        [replace(first, times=first.times[read], levels=first.levels[read]), *every[1:]], replace(OPTIONS, test_share=0.5)
+    )
+
+
+def test_of_a_container_that_was_silent_for_months_there_is_a_forecast_a_day_and_it_says_that_anything_may_be() -> None:
+    found = long_silent()
+    rows = found.rows
+    counts = [len(np.unique(rows.cutoff[rows.container == index])) for index in range(3)]
+    assert counts[0] == counts[1]
+    for index in range(3):
+        here = np.flatnonzero(rows.container == index)
+        assert (np.diff(rows.cutoff[here]) >= 0).all(), "in order"
+    begin = rows.cutoff[rows.container == 0].min()
+    forgotten = (rows.container == 0) & (rows.cutoff > begin + 125 * DAY) & (rows.cutoff < begin + 145 * DAY)
+    assert forgotten.sum() > 30
+    for name, forecast in found.forecasts.items():
+        assert forecast[forgotten] == pytest.approx(np.tile(QUANTILES, (forgotten.sum(), 1))), name
+
+
+def test_who_has_hardly_been_read_for_weeks_may_stand_anywhere() -> None:
+    """Five levels in eight weeks, of one filling, were taken for all that the container knows: an interval of a few points."""
+    found = long_silent()
+    rows = found.rows
+    begin = rows.cutoff[rows.container == 0].min()
+    hardly = (rows.container == 0) & (rows.cutoff > begin + 52 * DAY) & (rows.cutoff < begin + 54 * DAY)
+    assert hardly.any()
+    own = found.forecasts["own empirical quantiles"][hardly]
+    assert own == pytest.approx(np.tile(QUANTILES, (hardly.sum(), 1)))
+
+
+def test_baselines_lie_between_empty_and_full_at_the_outermost_quantiles() -> None:
+    found = backtest(planned(), replace(OPTIONS, quantiles=(0.01, 0.5, 0.99)))
+    for name, forecast in found.forecasts.items():
+        assert ((forecast >= 0) & (forecast <= 1)).all(), name
 
 
 def test_containers_that_are_never_emptied_and_always_full_are_forecast_full() -> None:

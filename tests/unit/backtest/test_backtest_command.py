@@ -89,7 +89,24 @@ def test_a_vague_plan_is_costed(files: tuple[Path, Path], tmp_path: Path) -> Non
         "--charts",
         tmp_path / "x",
     )
-    assert "what the vague plan costs:" in said
+    told = "all but 10 % of the coming collections, by their day alone"
+    assert f"Table, pictures and forecasts are those of a forecaster that is told {told}." in said
+    assert f"what it costs to be told {told}:" in said
+
+
+def test_forecasts_and_pictures_are_there_when_nobody_reads_the_table_to_its_end(
+    files: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with `| head`."""
+
+    def closed(*_: object) -> None:
+        raise BrokenPipeError
+
+    monkeypatch.setattr("stadspuls.commands.backtest._print_scores", closed)
+    output = tmp_path / "f.csv"
+    CliRunner().invoke(app, ["backtest", str(files[0]), "--horizon-days", "1", "--output", str(output)])
+    assert len(output.read_text().splitlines()) > 30
+    assert (tmp_path / "f-fans.png").exists()
 
 
 @pytest.mark.parametrize(
@@ -149,5 +166,5 @@ def test_a_container_that_a_wrong_time_takes_out_of_the_scores_is_named(files: t
         levels.write("c-1,paper,2027-03-01T00:00:00Z,0.5\n")
     said = run(files[0], "--horizon-days", 1, "--charts", tmp_path / "x")
     assert "3 containers, 1,441 readings" in said
-    assert "note: 1 container with few scored forecasts for so long a time, or none: c-1 (0 scored; " in said
+    assert "note: 1 container with few scored forecasts for so long a time, or none: c-1 (1 scored; " in said
     assert "read from 2026-01-05 to 2027-03-01). Scored is the last 25 %" in said

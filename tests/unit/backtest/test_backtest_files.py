@@ -90,6 +90,8 @@ def test_what_can_be_put_right_is_and_is_said(file: Callable[..., Path], lines: 
         ),
         ([*DAYS, line(40, level="half")], "readings.csv:42: fill_ratio 'half' is no number"),
         ([*DAYS, "c-1,glass,yesterday,0.4"], "readings.csv:42: 'yesterday' is no time"),
+        ([*DAYS, "c-1,glass,9999-12-31T00:00:00Z,0.4"], "readings.csv:42: '9999-.*' lies in the year 9999, when no sensor reads"),
+        ([*DAYS, "c-1,glass,0001-01-01T00:00:00+02:00,0.4"], "readings.csv:42: '0001-.*' lies in the year 1, .*; put it right"),
         ([*DAYS, line(40, level="45%")], "readings.csv:42: fill_ratio '45%' is no number; write it like 0.45"),
         ([*DAYS, line(40, level="0_1")], "readings.csv:42: fill_ratio '0_1' is no number"),
         (
@@ -198,6 +200,13 @@ def test_other_files_than_csv_in_utf_8_are_told_what_to_do(tmp_path: Path, conte
         read_readings(path, Notes())
 
 
+def test_a_file_that_cannot_be_read_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("")
+    for path, why in ((tmp_path / "a.csv" / "x.csv", "Not a directory"), (tmp_path / ("r" * 260), "File name too long")):
+        with pytest.raises(UserError, match=f"cannot be read .{why}.; give a file that can"):
+            read_readings(path, Notes())
+
+
 def test_a_missing_file_is_said(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no file"):
         read_readings(tmp_path / "nothing.csv", Notes())
@@ -285,6 +294,7 @@ def test_outputs_that_cannot_be_written_are_refused_and_trying_leaves_no_trace(t
         (tmp_path, "--output: .* is a folder"),
         (tmp_path / "no" / "f.csv", "--output: there is no folder .*no for f.csv; make it first"),
         (Path("/proc/f.csv"), "--output: /proc/f.csv cannot be written"),
+        (tmp_path / ("f" * 260), "--output: .* cannot be written .File name too long.; give another place or name"),
         (readings, "--output: .*readings.csv is read, too"),
         (link, "--output: .*link.csv is read, too"),
     ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,17 @@ from models.fill_forecast.backtest import FORECASTER, BacktestOptions, BacktestR
 from models.fill_forecast.history import DAY, FloatArray, History
 from models.fill_forecast.rows import Rows
 from models.fill_forecast.scores import mean_pinball, scores
-from stadspuls.backtest_report import _charted, _fan, _spread, draw_fans, score_table, table_lines, unscored_note
+from stadspuls.backtest_report import (
+    _charted,
+    _fan,
+    _spread,
+    draw_fans,
+    refuse_nothing_known,
+    score_table,
+    table_lines,
+    unfitted_note,
+    unscored_note,
+)
 
 START = 20_000 * DAY
 FIVE = (0.05, 0.1, 0.5, 0.9, 0.95)
@@ -28,7 +39,7 @@ def result_of(cases: list[tuple[float, ...]], quantiles: tuple[float, ...]) -> B
     nothing = np.empty((len(cases), 0))
     rows = Rows(nothing, nothing, nothing, container.astype(int), cutoff, horizon.astype(int), target, truth)
     forecast = np.tile(np.array(quantiles), (len(cases), 1))
-    return BacktestResult(rows, {FORECASTER: forecast, "baseline": forecast}, container.astype(int) % 2 == 1, {})
+    return BacktestResult(rows, {FORECASTER: forecast, "baseline": forecast}, container.astype(int) % 2 == 1, {}, 0.0)
 
 
 def history_of(name: str, days: FloatArray) -> History:
@@ -64,7 +75,22 @@ def test_losses_are_of_all_quantiles_and_coverage_of_the_80_per_cent_interval() 
 def test_where_nothing_could_be_compared_a_sentence_says_what_to_do() -> None:
     result = result_of([case(0, 0, 1, np.nan)], FIVE)
     with pytest.raises(UserError, match=r"no forecast could be scored: .*; give a larger --test-share"):
-        table_lines(score_table(result, FIVE), FIVE)
+        refuse_nothing_known(result)
+
+
+def test_forecasts_that_had_to_do_without_a_global_model_are_told() -> None:
+    found = result_of([case(0, 0, 1, 0.4)], FIVE)
+    assert unfitted_note(found, 45) is None
+    told = unfitted_note(replace(found, unfitted=0.25), 400)
+    assert told is not None
+    assert told.startswith("of 25 % of the forecasts no global model is a member")
+    assert "fitted every 400 days" in told
+
+
+def test_a_name_that_looks_like_a_formula_is_drawn(tmp_path: Path) -> None:
+    cases = [case(0, day, 1, 0.4) for day in range(40)]
+    draw_fans(tmp_path / "fans.png", [history_of(r"a$\frac$c0", np.arange(60.0))], result_of(cases, FIVE), FIVE)
+    assert (tmp_path / "fans.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_containers_that_hardly_count_are_named_with_their_times() -> None:
