@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -29,6 +29,7 @@ from processors.forecast.refit import refit
 from processors.forecast.scoring import ForecastScorer
 from processors.forecast.spreading import spread_nightly
 from processors.forecast.worker import ForecastWorker
+from runtime.city_clock import write_city_clock
 from runtime.clock import ManualClock
 from runtime.postgres import connected, open_pool
 from runtime.settings import CitySettings, DatabaseSettings
@@ -36,7 +37,7 @@ from stadspuls.command import app
 from storage.forecast_models import model_of, models, save_model, take_model
 from storage.forecast_scores import forecast_scores
 from storage.forecast_spread import resolved_outcomes
-from storage.forecasts import kept_forecasts
+from storage.forecasts import current_forecasts, kept_forecasts
 from storage.readings import SourceRef, StoredReading, append_readings
 from storage.registry import import_registry
 from storage.schema import migrate
@@ -105,8 +106,6 @@ async def _save(waste: Waste, content: bytes, *, digest: str = "", take: bool = 
 
 
 async def test_forecasts_are_made_by_the_model_that_was_taken_and_a_refused_one_is_told(waste: Waste) -> None:
-    from dataclasses import replace
-
     model = fitted().model
     before = replace(model, description=model.description.model_copy(update={"data_until": NOW - timedelta(days=1)}))
     version = await _save(waste, pack(before))
@@ -218,19 +217,50 @@ async def test_a_model_is_fitted_apart_from_what_is_stored_and_taken_only_if_not
         await connection.execute("SELECT pg_advisory_unlock(7382645012)")
 
 
-async def test_the_commands_list_show_take_and_go_back(
-    waste: Waste, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+Run = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture
+def run(waste: Waste, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """A command on this database, as typed; in a thread, because it starts a loop of its own."""
     settings = waste.settings
     for name in ("host", "port", "name", "user"):
         monkeypatch.setenv(f"STADSPULS_DATABASE_{name.upper()}", str(getattr(settings, f"database_{name}")))
     monkeypatch.setenv("STADSPULS_DATABASE_PASSWORD", settings.database_password.get_secret_value())
 
-    async def run(*arguments: str) -> str:
-        """As typed; in a thread, because the command starts a loop of its own."""
+    async def typed(*arguments: str) -> str:
         await asyncio.to_thread(app, list(arguments), standalone_mode=False)
         return capsys.readouterr().out
 
+    return typed
+
+
+async def test_the_forecast_command_lives_by_the_citys_clock_and_knows_when_a_model_is_stale(
+    waste: Waste, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A simulated city whose clock stands still at `NOW`, long before the wall clock; a model that learnt until a day before it."""
+    clock_file = tmp_path / "city_clock.json"
+    write_city_clock(clock_file, NOW, datetime.now(UTC), 0)
+    monkeypatch.setenv("STADSPULS_CITY_CLOCK_FILE", str(clock_file))
+    model = fitted().model
+    await _save(
+        waste, pack(replace(model, description=model.description.model_copy(update={"data_until": NOW - timedelta(days=1)})))
+    )
+    for stale_days, grade in ((2, "full"), (0.5, "stale")):
+        monkeypatch.setenv("STADSPULS_FORECAST_MODEL_STALE_DAYS", str(stale_days))
+        made = orjson.loads(await run("forecast", "--refresh", "--json"))
+        assert {item["container_id"] for item in made} == set(CONTAINERS)
+        assert {(datetime.fromisoformat(item["cutoff"]), item["model_grade"]) for item in made} == {(NOW, grade)}
+        assert {datetime.fromisoformat(item["level_observed_at"]) for item in made} == {NOW}
+        (back,) = orjson.loads(await run("forecast", CONTAINERS[0], "--at", (NOW - timedelta(hours=3)).isoformat(), "--json"))
+        assert back["model_grade"] == grade
+    later = NOW + timedelta(minutes=10)
+    await waste.forecast(later)
+    async with waste.pool.acquire() as connection:
+        assert {item.cutoff for item in await current_forecasts(connection)} == {later}, "the service goes on from there"
+
+
+async def test_the_commands_list_show_take_and_go_back(waste: Waste, run: Run) -> None:
     assert "No forecast model has been fitted yet" in await run("model", "list")
     with pytest.raises(UserError, match="no forecast model has been taken yet"):
         await run("model", "show")
@@ -263,7 +293,5 @@ async def test_the_commands_list_show_take_and_go_back(
 
 def _other() -> bytes:
     """A second artifact that can be loaded."""
-    from dataclasses import replace
-
     model = fitted().model
     return pack(replace(model, description=model.description.model_copy(update={"seed": 5})))
