@@ -161,7 +161,7 @@ def _told_at(stored: InflowForecast, collections: list[datetime], every_hours: i
 
 
 class ForecastExplanation(BaseModel):
-    """What a forecast rests on. Rates are fractions of the capacity per day, `weekday_rates` begin with Monday, `members` are weights,
+    """What a forecast rests on. Rates are fractions of the capacity per day, `weekday_rates` begin with Monday (UTC days), `members` are weights,
     `doubts` what is wrong with the data, `level_sd` how unsure that makes the level (`level_sd_above`: upwards, beyond that), `emptied_unseen` how
     likely it was emptied since its sensor last showed how full it was (what is unsure of its level then stands in the forecast's quantiles, and
     not in `level_sd`); where deposits are counted, how many since the emptying and at how many litres. `model_grade` says what made it: full,
@@ -228,8 +228,7 @@ async def explanation(backend: BackendOf, container_id: str) -> ForecastExplanat
 
 
 def _explanation(stored: InflowForecast, collections: list[datetime], zone: ZoneInfo) -> str:
-    planned = collections[0] if collections else None
-    return explained(stored, planned, f"{planned.astimezone(zone):%a %d %b %H:%M}" if planned else "")
+    return explained(stored, collections[0] if collections else None, zone)
 
 
 async def _planned_collections(connection: Any, container_id: str, backend: Backend) -> list[datetime]:
