@@ -90,8 +90,9 @@ def coming_holidays(forecast: InflowForecast, zone: tzinfo = UTC) -> tuple[date,
     return tuple(day for day in forecast.evidence.holidays if day >= today) if forecast.evidence else ()
 
 
-def explained(forecast: InflowForecast, planned: datetime | None, zone: tzinfo = UTC) -> str:
-    """One sentence on what a forecast rests on, for a person with the clock and the calendar of `zone`."""
+def explained(forecast: InflowForecast, planned: datetime | None, zone: tzinfo = UTC, *, given: Sequence[datetime] = ()) -> str:
+    """One sentence on what a forecast rests on, for a person with the clock and the calendar of `zone`: whose plan has a collection at `planned`, and
+    who laid those of `given` over the forecast beside."""
     found = forecast.evidence
     if found is None:
         return forecast.basis
@@ -106,6 +107,9 @@ def explained(forecast: InflowForecast, planned: datetime | None, zone: tzinfo =
     parts.append(_holidays(holidays))
     parts = [part for part in parts if part]
     parts.append(f"collection planned {_clock(planned, zone)}" if planned else "no collection planned")
+    if given:
+        collections = "a collection" if len(given) == 1 else "collections"
+        parts.append(f"with {collections} given for {' and '.join(_clock(moment, zone) for moment in given)}")
     doubts = [*found.doubts, *([f"{100 * found.suspect_share:.0f} % suspect"] if found.suspect_share > 0.05 else [])]
     parts.append(f"data {forecast.data_grade}" + (f" ({', '.join(doubts)})" if doubts else ""))
     parts.append(_told_by(forecast.model_grade, found))

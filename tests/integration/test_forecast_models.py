@@ -37,10 +37,12 @@ from stadspuls.command import app
 from storage.forecast_models import model_of, models, save_model, take_model
 from storage.forecast_scores import forecast_scores
 from storage.forecast_spread import resolved_outcomes
-from storage.forecasts import current_forecasts, kept_forecasts
+from storage.forecasts import current_forecasts, kept_forecasts, replace_current_forecast
+from storage.plans import save_plan
 from storage.readings import SourceRef, StoredReading, append_readings
 from storage.registry import import_registry
 from storage.schema import migrate
+from tests.contract.test_storage_decisions import _plan
 from tests.integration.raw_topic import write_registry
 from tests.unit.fill_forecast.fitted import fitted
 from tests.unit.fill_forecast.signals import START, sawtooth
@@ -165,6 +167,39 @@ async def test_kept_forecasts_are_scored_once_when_their_truth_was_read(waste: W
         assert steps[at - 1] < timedelta(seconds=1), "both sides of the collection"
         assert before[4] - after[4] > 0.2, "the level falls there at once"
         assert (await client.get("/v1/containers/c-nowhere/explanation")).status_code == 404
+
+
+async def test_an_explanation_tells_of_the_plans_collection_and_of_given_ones_as_what_they_are(waste: Waste) -> None:
+    made = (await waste.forecast(NOW))[0]
+    assert made.evidence is not None
+    yesterday, tomorrow, later = ((NOW + timedelta(days=number)).date() for number in (-1, 1, 4))
+    told_of = made.evidence.model_copy(update={"holidays": (yesterday, later)})
+    plan = _plan(day=tomorrow)
+    route = plan.routes[0]
+    visits = tuple(
+        visit.model_copy(update={"container_ids": (made.container_id,)} if visit.container_ids else {}) for visit in route.visits
+    )
+    async with waste.pool.acquire() as connection:
+        await save_plan(connection, plan.model_copy(update={"routes": (route.model_copy(update={"visits": visits}),)}), {})
+        await replace_current_forecast(connection, made.model_copy(update={"evidence": told_of}))
+    planned = f"collection planned {tomorrow:%a %d %b} 08:20"
+    given = NOW + timedelta(days=2)
+    at = f"{given.astimezone(CitySettings().zone):%a %d %b %H:%M}"
+    transport = httpx.ASGITransport(app=make_application(Backend(waste.pool, ManualClock(NOW), CitySettings())))
+    async with httpx.AsyncClient(transport=transport, base_url=f"http://test/v1/containers/{made.container_id}") as client:
+        plain = (await client.get("/forecast")).json()
+        drawn = (await client.get("/forecast", params={"withPlan": True})).json()
+        wanted = {"collectedAt": [given.isoformat(), (NOW - timedelta(days=1)).isoformat()]}
+        asked = (await client.get("/forecast", params=wanted)).json()
+        told = (await client.get("/explanation")).json()
+        assert (await client.get("/forecast", params={"collectedAt": "2026-03-01T10:00:00"})).status_code == 400
+    assert f"; {planned}; data" in plain["explanation"]
+    assert plain["collections"] == []
+    assert plain["explanation"] == drawn["explanation"] == told["sentence"]
+    assert len(drawn["collections"]) == 1
+    assert f"; {planned}; with a collection given for {at}; data" in asked["explanation"]
+    assert [datetime.fromisoformat(moment) for moment in asked["collections"]] == [given]
+    assert told["holidays"] == [later.isoformat()]
 
 
 async def test_forecasts_are_spread_once_a_night_by_how_kept_ones_turned_out(waste: Waste) -> None:

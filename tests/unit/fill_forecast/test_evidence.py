@@ -47,6 +47,8 @@ def test_the_sentence_says_all_that_it_rests_on() -> None:
         assert part in sentence
     assert sentence.endswith(".")
     assert "no collection planned" in explained(forecast, None)
+    two = explained(forecast, None, AMSTERDAM, given=[planned, datetime(2026, 3, 30, 9, tzinfo=UTC)])
+    assert "no collection planned; with collections given for Thu 12 Mar 10:00 and Mon 30 Mar 11:00; data" in two
 
 
 def test_a_container_that_is_usually_unused_is_not_used_as_usual() -> None:
