@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from api.dependencies import Backend, BackendOf
 from models.domain.forecast import InflowForecast
-from models.fill_forecast.evidence import explained
+from models.fill_forecast.evidence import coming_holidays, explained
 from models.fill_forecast.overlay import JUST_BEFORE, TimeToLevel, level_quantiles, time_to_level
 from models.sensor_kinds.container_fill import CONTAINER_FILL
 from storage.forecasts import current_forecast, emptyings
@@ -113,16 +113,16 @@ async def forecast(
     ] = None,
 ) -> FillForecast:
     """The current forecast: level quantiles over the coming days, at its horizons and just before and at each collection, and when 80 % and full are
-    reached."""
+    reached. The explanation names the newest plan's collection whatever was laid over, and those of the query apart from it."""
+    if any(moment.tzinfo is None for moment in collected_at or []):
+        raise HTTPException(400, "collectedAt needs a zone, as in 2026-03-01T10:00:00+01:00.")
     async with backend.connection() as connection:
         stored = await current_forecast(connection, container_id)
-        planned = await _planned_collections(connection, container_id, backend) if with_plan else []
+        planned = await _planned_collections(connection, container_id, backend)
     if stored is None:
         raise _no_forecast(container_id)
-    given = collected_at or []
-    if any(moment.tzinfo is None for moment in given):
-        raise HTTPException(400, "collectedAt needs a zone, as in 2026-03-01T10:00:00+01:00.")
-    collections = sorted(moment for moment in (*given, *planned) if moment > stored.cutoff)
+    given, coming = _after(stored.cutoff, collected_at or []), _after(stored.cutoff, planned)
+    collections = sorted([*given, *coming] if with_plan else given)
     levels = level_quantiles(stored, collections, _told_at(stored, collections, every_hours))
     points = [ForecastPoint(at=at, levels=quantiles) for at, quantiles in zip(levels.at, levels.levels.T.tolist(), strict=True)]
     return FillForecast(
@@ -135,7 +135,7 @@ async def forecast(
         data_grade=stored.data_grade,
         model_grade=stored.model_grade,
         basis=stored.basis,
-        explanation=_explanation(stored, collections, backend.city.zone),
+        explanation=explained(stored, coming[0] if coming else None, backend.city.zone, given=given),
         quantiles=list(stored.quantiles),
         points=points,
         time_to_80=_reach(time_to_level(stored, 0.8, collections)),
@@ -161,11 +161,12 @@ def _told_at(stored: InflowForecast, collections: list[datetime], every_hours: i
 
 
 class ForecastExplanation(BaseModel):
-    """What a forecast rests on. Rates are fractions of the capacity per day, `weekday_rates` begin with Monday, `members` are weights,
-    `doubts` what is wrong with the data, `level_sd` how unsure that makes the level (`level_sd_above`: upwards, beyond that), `emptied_unseen` how
-    likely it was emptied since its sensor last showed how full it was (what is unsure of its level then stands in the forecast's quantiles, and
-    not in `level_sd`); where deposits are counted, how many since the emptying and at how many litres. `model_grade` says what made it: full,
-    partial (a member was missing), stale (not fitted for long) or fallback (its own past alone)."""
+    """What a forecast rests on. Rates are fractions of the capacity per day, `weekday_rates` begin with Monday (UTC days), `members` are weights,
+    `doubts` what is wrong with the data, `holidays` the public holidays of the week to come, which count as Sundays, `level_sd` how unsure the doubts
+    make the level (`level_sd_above`: upwards, beyond that), `emptied_unseen` how likely it was emptied since its sensor last showed how full it was
+    (what is unsure of its level then stands in the forecast's quantiles, and not in `level_sd`); where deposits are counted, how many since the
+    emptying and at how many litres. `model_grade` says what made it: full, partial (a member was missing), stale (not fitted for long) or fallback
+    (its own past alone)."""
 
     container_id: str
     sentence: str
@@ -178,6 +179,7 @@ class ForecastExplanation(BaseModel):
     emptied_at: datetime | None
     suspect_share: float | None
     doubts: list[str]
+    holidays: list[date]
     level_sd: float
     level_sd_above: float
     emptied_unseen: float
@@ -199,11 +201,11 @@ async def explanation(backend: BackendOf, container_id: str) -> ForecastExplanat
         planned = await _planned_collections(connection, container_id, backend)
     if stored is None:
         raise _no_forecast(container_id)
-    coming = sorted(moment for moment in planned if moment > stored.cutoff)
+    coming = _after(stored.cutoff, planned)
     found = stored.evidence
     return ForecastExplanation(
         container_id=container_id,
-        sentence=_explanation(stored, coming, backend.city.zone),
+        sentence=explained(stored, coming[0] if coming else None, backend.city.zone),
         cutoff=stored.cutoff,
         last_good_level=found.last_good_level if found else None,
         last_good_at=found.last_good_at if found else None,
@@ -213,6 +215,7 @@ async def explanation(backend: BackendOf, container_id: str) -> ForecastExplanat
         emptied_at=found.emptied_at if found else None,
         suspect_share=found.suspect_share if found else None,
         doubts=list(found.doubts) if found else [],
+        holidays=list(coming_holidays(stored, backend.city.zone)),
         level_sd=stored.level_sd,
         level_sd_above=stored.level_sd_above,
         emptied_unseen=stored.emptied_unseen,
@@ -227,9 +230,9 @@ async def explanation(backend: BackendOf, container_id: str) -> ForecastExplanat
     )
 
 
-def _explanation(stored: InflowForecast, collections: list[datetime], zone: ZoneInfo) -> str:
-    planned = collections[0] if collections else None
-    return explained(stored, planned, f"{planned.astimezone(zone):%a %d %b %H:%M}" if planned else "")
+def _after(cutoff: datetime, moments: list[datetime]) -> list[datetime]:
+    """Those that a forecast can tell of, in order."""
+    return sorted(moment for moment in moments if moment > cutoff)
 
 
 async def _planned_collections(connection: Any, container_id: str, backend: Backend) -> list[datetime]:

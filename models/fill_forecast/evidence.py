@@ -1,12 +1,12 @@
 """What a forecast rests on, gathered as data and told as sentences: the last good reading, rates now and usual, the weekday's part.
 
-`explained` joins it with what is known only where a forecast is shown: the planned collection.
+`explained` joins it with what is known only where a forecast is shown: the planned collection, and the reader's time zone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime, tzinfo
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ _LEAST_SHOWN = 0.0005
 """Half of the last digit of a rate as it is told."""
 _HOLIDAYS_AHEAD = 7
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_SUNDAY = 6
 
 
 def evidence_of(seen: History, cutoff: float) -> ForecastEvidence:
@@ -83,16 +84,32 @@ def weekday_inflow(rates: Sequence[float], begin: float, end: float) -> float:
     return float(parts.sum())
 
 
-def explained(forecast: InflowForecast, planned: datetime | None, zone_clock: str = "") -> str:
-    """One sentence on what a forecast rests on, for a person. `zone_clock` is the planned moment as the reader writes it."""
+def coming_holidays(forecast: InflowForecast, zone: tzinfo = UTC) -> tuple[date, ...]:
+    """Public holidays of the week to come, from the day of the cutoff on as `zone` counts days."""
+    today = forecast.cutoff.astimezone(zone).date()
+    return tuple(day for day in forecast.evidence.holidays if day >= today) if forecast.evidence else ()
+
+
+def explained(forecast: InflowForecast, planned: datetime | None, zone: tzinfo = UTC, *, given: Sequence[datetime] = ()) -> str:
+    """One sentence on what a forecast rests on, for a person with the clock and the calendar of `zone`: whose plan has a collection at `planned`, and
+    who laid those of `given` over the forecast beside."""
     found = forecast.evidence
     if found is None:
         return forecast.basis
+    today, holidays = forecast.cutoff.astimezone(zone).date(), coming_holidays(forecast, zone)
     parts = [_level(found, forecast)]
-    parts += [_rates(found), _weekday(found, forecast.cutoff)] if found.days_of_data else ["readings do not tell what comes in"]
-    parts += [_holidays(found)]
+    if found.days_of_data:
+        day = _day(found, today, is_holiday=today in holidays)
+        parts += [_rates(found), day]
+        holidays = tuple(item for item in holidays if item > today or not day)
+    else:
+        parts.append("readings do not tell what comes in")
+    parts.append(_holidays(holidays))
     parts = [part for part in parts if part]
-    parts.append(f"collection planned {zone_clock or planned.isoformat()}" if planned else "no collection planned")
+    parts.append(f"collection planned {_clock(planned, zone)}" if planned else "no collection planned")
+    if given:
+        collections = "a collection" if len(given) == 1 else "collections"
+        parts.append(f"with {collections} given for {' and '.join(_clock(moment, zone) for moment in given)}")
     doubts = [*found.doubts, *([f"{100 * found.suspect_share:.0f} % suspect"] if found.suspect_share > 0.05 else [])]
     parts.append(f"data {forecast.data_grade}" + (f" ({', '.join(doubts)})" if doubts else ""))
     parts.append(_told_by(forecast.model_grade, found))
@@ -146,22 +163,34 @@ def _rates(found: ForecastEvidence) -> str:
     return f"{told}, as usual"
 
 
-def _weekday(found: ForecastEvidence, cutoff: datetime) -> str:
+def _day(found: ForecastEvidence, today: date, *, is_holiday: bool) -> str:
+    """What the reader's day brings. Rates are of UTC days, of which the one of the same name is most of his; a holiday's is the Sunday's."""
     mean = float(np.mean(found.weekday_rates))
-    day = cutoff.weekday()
     if mean <= 0:
         return ""
+    day = _SUNDAY if is_holiday else today.weekday()
     part = found.weekday_rates[day] / mean - 1
-    if abs(part) < _NOTABLE:
-        return f"a {WEEKDAYS[day]} is a day like the others"
-    return f"a {WEEKDAYS[day]} brings {100 * abs(part):.0f} % {'more' if part > 0 else 'less'} than its average day"
+    like_others = abs(part) < _NOTABLE
+    brings = (
+        "is a day like the others"
+        if like_others
+        else f"brings {100 * abs(part):.0f} % {'more' if part > 0 else 'less'} than its average day"
+    )
+    return f"{_date(today)} is a public holiday, like a Sunday, which {brings}" if is_holiday else f"a {WEEKDAYS[day]} {brings}"
 
 
-def _holidays(found: ForecastEvidence) -> str:
-    if not found.holidays:
+def _holidays(days: Sequence[date]) -> str:
+    if not days:
         return ""
-    days = " and ".join(f"{day:%a} {day.day} {day:%b}" for day in found.holidays)
-    return f"{days} {'is a public holiday' if len(found.holidays) == 1 else 'are public holidays'}, like a Sunday"
+    return f"{' and '.join(map(_date, days))} {'is a public holiday' if len(days) == 1 else 'are public holidays'}, like a Sunday"
+
+
+def _date(day: date) -> str:
+    return f"{day:%a} {day.day} {day:%b}"
+
+
+def _clock(at: datetime, zone: tzinfo) -> str:
+    return f"{at.astimezone(zone):%a %d %b %H:%M}"
 
 
 def _told_by(grade: str, found: ForecastEvidence) -> str:

@@ -8,7 +8,7 @@ either has seen. What is handed back learns by the same procedure from everythin
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -37,6 +37,8 @@ from models.fill_forecast.weighing import LEAST_ROWS, weigh
 
 VALIDATION_DAYS = 28.0
 LEAST_COMPARED = 300
+LEAST_OF_A_FRACTION = 50
+"""Fewer fresh cases of a fraction may be one container's, of which a rival may lose next to nothing: their ratio can be anything."""
 TOLERANCE = 0.005
 """How much worse, as a share of the pinball loss, still counts as not worse."""
 COVERED_TOLERANCE = 0.05
@@ -53,9 +55,10 @@ _BEGIN = (OWN_PAST, GLOBAL_MODEL)
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`ratio` is the candidate's mean pinball over the rival's, averaged over fractions; below 1 it is better. `rival` names a model version
-    or "own past". Not worse is who loses at most half a per cent of pinball, or at most five per cent while the coverage of the 80 %
-    interval comes nearer to 80 % by three points: an interval that promises too much costs planners more."""
+    """`ratio` is the candidate's mean pinball over the rival's, of each fraction by itself and averaged by their cases; below 1 it is better. `rival`
+    names a model version or "own past", `cases` counts those of the fractions that were compared. Not worse is who loses at most half a per cent of
+    pinball, or at most five per cent while the coverage of the 80 % interval comes nearer to 80 % by three points: an interval that promises too much
+    costs planners more."""
 
     rival: str
     cases: int
@@ -113,27 +116,41 @@ def fit_served(
 
 
 def compare(candidate: ServedInflow, serving: ServedInflow | None, fresh: Cases, fractions: Sequence[str]) -> Comparison:
-    """On cases that neither has learnt from. Too few of them decide nothing: the serving model stays."""
+    """On cases that neither has learnt from. Too few of them decide nothing: the serving model stays.
+
+    Fractions are compared each by itself, since a point of loss is much for one that fills slowly and little for a fast one, and count by their
+    cases: few cases say little. Those with fewer than 50 are left out, and named.
+    """
     rival = OWN_PAST if serving is None else f"model {serving.version or serving.description.forecaster_version}"
-    if len(fresh) < LEAST_COMPARED:
-        needed = f"{len(fresh)} cases are fresh to both, {LEAST_COMPARED} are needed"
-        return Comparison(rival, len(fresh), 1.0, False, f"not compared with {rival}: only {needed}")
+    of_each = dict(enumerate(np.bincount(fresh.fraction, minlength=len(fractions)).tolist()))
+    compared = {index: cases for index, cases in of_each.items() if cases >= LEAST_OF_A_FRACTION}
+    too_few = {index: cases for index, cases in of_each.items() if 0 < cases < LEAST_OF_A_FRACTION}
+    cases = sum(compared.values())
+    left_out = f"; too few of {_named(too_few, fractions)}" if too_few else ""
+    if cases < LEAST_COMPARED:
+        needed = f"{cases} cases are fresh to both, {LEAST_COMPARED} are needed{left_out}"
+        return Comparison(rival, cases, 1.0, False, f"not compared with {rival}: only {needed}")
     mine = candidate.predict_cases(fresh, fractions)
     its = fresh.own if serving is None else serving.predict_cases(fresh, fractions)
     quantiles = candidate.description.quantiles
     ratios, nearer = [], []
-    for index in np.unique(fresh.fraction).tolist():
+    for index in compared:
         here = fresh.fraction == index
         loss = scores(fresh.truth[here], its[here], quantiles).pinball
         ratios.append(scores(fresh.truth[here], mine[here], quantiles).pinball / max(loss, 1e-9))
         nearer.append(_coverage_miss(fresh.truth[here], its[here]) - _coverage_miss(fresh.truth[here], mine[here]))
-    ratio, gain = float(np.mean(ratios)), float(np.mean(nearer))
+    ratio, gain = (float(np.average(values, weights=list(compared.values()))) for values in (ratios, nearer))
     not_worse = ratio <= 1 + TOLERANCE or (ratio <= 1 + COVERED_TOLERANCE and gain >= COVERAGE_GAIN)
     sentence = (
-        f"pinball loss {100 * ratio:.1f} % of that of {rival} on {len(fresh)} fresh cases, coverage {abs(100 * gain):.1f} points "
+        f"pinball loss {100 * ratio:.1f} % of that of {rival} on {cases} fresh cases, "
+        f"fractions by their cases ({_named(compared, fractions)}{left_out}), coverage {abs(100 * gain):.1f} points "
         f"{'nearer to' if gain >= 0 else 'further from'} 80 %: {'not worse' if not_worse else 'worse'}"
     )
-    return Comparison(rival, len(fresh), ratio, not_worse, sentence)
+    return Comparison(rival, cases, ratio, not_worse, sentence)
+
+
+def _named(cases: Mapping[int, int], fractions: Sequence[str]) -> str:
+    return ", ".join(f"{fractions[index]} {count}" for index, count in cases.items())
 
 
 def _coverage_miss(truth: FloatArray, forecast: FloatArray) -> float:

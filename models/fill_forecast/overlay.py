@@ -95,30 +95,56 @@ def time_to_level(
 def overflow_probability(
     forecast: InflowForecast, at: datetime, full_ratio: float = 1.0, collections: Sequence[datetime] = ()
 ) -> float:
-    """P(the level reaches `full_ratio` at some time until `at`), 0 to 1.
+    """P(the level reaches `full_ratio` at some time until `at`), 0 to 1; never falls with `at`.
 
-    Between collections the level only rises, so this is the largest of the probabilities just before each collection and at `at`: a
+    Between collections the level only rises, so this is the largest of the probabilities at the end of each stretch between them and at `at`: a
     container that fills fast before one collection fills fast after it too.
     """
-    just_before = [moment - JUST_BEFORE for moment in sorted(collections) if forecast.cutoff < moment <= at]
-    return max(_exceedance(forecast, moment, full_ratio, collections) for moment in (*just_before, at))
+    (end,) = _hours_after(forecast, (at,)).tolist()
+    within = [moment for moment in sorted(collections) if forecast.cutoff < moment <= at]
+    ends = [*_hours_after(forecast, within).tolist(), end]
+    return max(_reached(forecast, full_ratio, begin, until) for begin, until in zip((None, *within), ends, strict=True))
 
 
-def _exceedance(forecast: InflowForecast, moment: datetime, level: float, collections: Sequence[datetime]) -> float:
-    """P(level at `moment` ≥ `level`), interpolated between quantiles; the tails go on with the slope of the outermost pair."""
-    if (
-        _level_is_sure(forecast)
-        and forecast.level_at_cutoff >= level
-        and not any(forecast.cutoff < item <= moment for item in collections)
-    ):
+def _reached(forecast: InflowForecast, level: float, collected: datetime | None, end: float) -> float:
+    """P(`level` is reached between a collection (none: the cutoff) and `end`, hours after the cutoff, if nobody comes meanwhile), interpolated
+    between quantiles; the tails go on with the slope of the outermost pair.
+
+    What such a tail says at one moment may be less than it said before, when the outermost pair goes apart; so may a quantile after a collection.
+    They count as high as they have been, at the horizons and, after a collection, hour by hour, and between two of these follow the hours of the day.
+    """
+    if collected is None and _level_is_sure(forecast) and forecast.level_at_cutoff >= level:
         return 1.0
-    values = _uncut_levels(forecast, collections, _hours_after(forecast, (moment,)))[:, 0]
-    steps = np.maximum(np.diff(values), 1e-9)
-    quantiles = np.array(forecast.quantiles)
-    low = values[0] - steps[0] * quantiles[0] / (quantiles[1] - quantiles[0])
-    high = values[-1] + steps[-1] * (1 - quantiles[-1]) / (quantiles[-1] - quantiles[-2])
-    rising = np.maximum.accumulate(np.concatenate([[low], values, [high]]) + 1e-12 * np.arange(len(values) + 2))
-    return float(np.clip(1.0 - np.interp(level, rising, np.concatenate([[0.0], quantiles, [1.0]])), 0.0, 1.0))
+    looked_at = _looked_at(forecast, collected)
+    hours = np.append(looked_at[: int(np.searchsorted(looked_at, end)) + 1], end)
+    levels = _uncut_levels(forecast, () if collected is None else (collected,), hours)
+    curves = _with_tails(forecast, levels)
+    highest = np.maximum.accumulate(curves[:, :-1], axis=1)
+    values = highest[:, -1]
+    if len(hours) > 2:
+        before, after, now = _on_its_clock(forecast, hours[-3:])[0].tolist()
+        values = highest[:, -2] + (now - before) / max(after - before, 1e-9) * (values - highest[:, -2])
+    if collected is None:
+        values[1:-1] = levels[:, -1]
+    rising = np.maximum.accumulate(values + 1e-12 * np.arange(len(values)))
+    return min(1.0, max(0.0, 1.0 - float(np.interp(level, rising, (0.0, *forecast.quantiles, 1.0)))))
+
+
+def _looked_at(forecast: InflowForecast, collected: datetime | None) -> FloatArray:
+    """Hours after the cutoff, rising to the last horizon: cutoff and horizons or, from a collection on, each hour."""
+    if collected is None:
+        return np.array((0.0, *forecast.horizon_hours))
+    (begin,), last = _hours_after(forecast, (collected,)), forecast.horizon_hours[-1]
+    return np.append(np.arange(begin, last, 1.0), last)
+
+
+def _with_tails(forecast: InflowForecast, levels: FloatArray) -> FloatArray:
+    """Levels [quantile, moment] between those of probability 0 and 1."""
+    quantiles = forecast.quantiles
+    below, above = (np.maximum(step, 1e-9) for step in (levels[1] - levels[0], levels[-1] - levels[-2]))
+    low = levels[0] - below * quantiles[0] / (quantiles[1] - quantiles[0])
+    high = levels[-1] + above * (1 - quantiles[-1]) / (quantiles[-1] - quantiles[-2])
+    return np.vstack([low, levels, high])
 
 
 def _level_is_sure(forecast: InflowForecast) -> bool:
@@ -167,25 +193,32 @@ def _after_collection(forecast: InflowForecast) -> FloatArray:
 
 def _inflow_at(forecast: InflowForecast, hours: FloatArray) -> FloatArray:
     """Quantiles [quantile, moment] of the inflow from the cutoff on, between horizons by the usual hours of the day."""
-    known = np.concatenate([[0.0], forecast.horizon_hours])
-    if forecast.day_profile:
-        midnight = forecast.cutoff.replace(hour=0, minute=0, second=0, microsecond=0)
-        first = (forecast.cutoff - midnight).total_seconds() / 3600
-        clock, known = _busy_clock(forecast.day_profile, first, forecast.horizon_hours)
-        hours = np.interp(first + hours, np.arange(float(len(clock))), clock)
-    return np.array([np.interp(hours, known, np.concatenate([[0.0], row])) for row in forecast.inflow_quantiles])
+    clock, known = _on_its_clock(forecast, hours)
+    return np.array([np.interp(clock, known, np.concatenate([[0.0], row])) for row in forecast.inflow_quantiles])
+
+
+def _on_its_clock(forecast: InflowForecast, hours: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """What a clock that runs as fast as the container is usually filled shows at these hours after the cutoff, and at the cutoff and the horizons."""
+    if not forecast.day_profile:
+        return hours, np.concatenate([[0.0], forecast.horizon_hours])
+    cutoff = forecast.cutoff
+    first = (cutoff - cutoff.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds() / 3600
+    since_midnight, clock, known = _busy_clock(forecast.day_profile, first, forecast.horizon_hours)
+    return np.interp(first + hours, since_midnight, clock), known
 
 
 @lru_cache(maxsize=1024)
-def _busy_clock(day_profile: tuple[float, ...], first: float, horizon_hours: tuple[int, ...]) -> tuple[FloatArray, FloatArray]:
-    """A clock that runs as fast as the container is usually filled, 24 hours a day: what it shows at each hour from the midnight before the cutoff
-    on, and at the cutoff, `first` hours later, and the horizons. Kept, since a plan asks one forecast many times."""
+def _busy_clock(
+    day_profile: tuple[float, ...], first: float, horizon_hours: tuple[int, ...]
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """A clock that runs as fast as the container is usually filled, 24 hours a day: the hours from the midnight before the cutoff on, what it shows
+    at each, and at the cutoff, `first` hours later, and the horizons. Kept, since a plan asks one forecast many times."""
     # Where nothing ever comes in it goes on a little, so that no two horizons fall together.
     pace = 24 * (1 - _NEVER_STILL) * np.array(day_profile) + _NEVER_STILL
     days = int((first + horizon_hours[-1]) // 24) + 1
     clock = np.concatenate([[0.0], np.cumsum(np.tile(pace, days))])
-    known = np.interp(first + np.array([0.0, *horizon_hours]), np.arange(float(len(clock))), clock)
-    return clock, known
+    since_midnight = np.arange(float(len(clock)))
+    return since_midnight, clock, np.interp(first + np.array([0.0, *horizon_hours]), since_midnight, clock)
 
 
 def _with_level_error(forecast: InflowForecast, inflow: FloatArray) -> FloatArray:
@@ -211,6 +244,9 @@ def apart_from_level_error(forecast: InflowForecast, together: FloatArray) -> Fl
 
 
 def _middle(forecast: InflowForecast, curves: FloatArray) -> FloatArray:
+    if 0.5 in forecast.quantiles:
+        median: FloatArray = curves[forecast.quantiles.index(0.5)]
+        return median
     return np.array([np.interp(0.5, forecast.quantiles, column) for column in curves.T])
 
 

@@ -1,16 +1,17 @@
 """Hints that a thing changed, gathered so that each thing is forecast at most once per interval.
 
-A hint inside the interval is not lost: the thing becomes due when the interval ends.
+A hint inside the interval is not lost: the thing becomes due when the interval ends. Nor is one that comes while its thing is being forecast.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 
 class CoalescedHints:
-    """Things that wait for a forecast. `offer`, then `take_due` in a loop; `forecast` notes what was done by any path."""
+    """Things that wait for a forecast. `offer`, then `take_due` in a loop; whoever forecasts, by any path, does it within `forecasting`."""
 
     def __init__(self, interval_seconds: float) -> None:
         self._interval = timedelta(seconds=interval_seconds)
@@ -29,11 +30,18 @@ class CoalescedHints:
         self._waiting.difference_update(due)
         return due
 
-    def forecast(self, thing_ids: Iterable[str], now: datetime) -> None:
-        """These things were forecast just now."""
-        done = list(thing_ids)
-        self._waiting.difference_update(done)
-        self._forecast_at.update(dict.fromkeys(done, now))
+    @contextmanager
+    def forecasting(self, thing_ids: Collection[str], now: datetime) -> Iterator[None]:
+        """While these things are forecast as of `now`, to be entered before their histories are read. What waits by then is answered, unless this
+        fails: then it waits again. What is offered meanwhile may have come too late for these histories, and waits on."""
+        answered = self._waiting.intersection(thing_ids)
+        self._waiting -= answered
+        try:
+            yield
+        except BaseException:
+            self._waiting |= answered
+            raise
+        self._forecast_at.update(dict.fromkeys(thing_ids, now))
 
     def drop(self) -> None:
         """Forget what waits, as after a rebalance: the sweep catches it."""

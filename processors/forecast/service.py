@@ -221,14 +221,16 @@ class ForecastService:
         return self._context.wall.now()
 
     async def _forecast(self, container_ids: Sequence[str], keep: Collection[str] = (), night: datetime | None = None) -> int:
-        """Of each handful only what is still this member's when its turn comes: a rebalance gave the others to another one, which sweeps."""
-        now, made = self._context.clock.now(), 0
+        """Of each handful only what is still this member's when its turn comes: a rebalance gave the others to another one, which sweeps. Each
+        as of the moment at which its histories are read, so that it holds what the hints have told that it answers."""
+        made = 0
         if not self._worker.is_fitted:
-            await self._worker.fit(container_ids, now, self._known_at())
+            await self._worker.fit(container_ids, self._context.clock.now(), self._known_at())
         for handful in chunks(container_ids):
             mine = [container for container in handful if self._ownership.owns(container)]
-            made += len(await self._worker.forecast(mine, now, self._known_at(), keep=keep, night=night))
-            self._hints.forecast(mine, now)
+            now = self._context.clock.now()
+            with self._hints.forecasting(mine, now):
+                made += len(await self._worker.forecast(mine, now, self._known_at(), keep=keep, night=night))
         return made
 
 

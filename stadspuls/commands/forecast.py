@@ -89,9 +89,11 @@ def forecast(
     import asyncio
 
     from models.domain.failures import UserError
+    from runtime import logs
 
     if at and refresh:
         raise UserError("--at looks back and stores nothing, --refresh stores: give one of them")
+    logs.configure("forecast", level="WARNING")
     found = asyncio.run(_forecasts(containers or [], _cutoff(at) if at else None, refresh))
     missing = sorted(set(containers or []) - {item.container_id for item in found})
     if missing or not found:
@@ -143,21 +145,31 @@ def _keys(by: str) -> list[str]:
 
 
 async def _scores(days: int, apart: list[str]) -> list[ForecastScore]:
-    from datetime import UTC, datetime, timedelta
+    from datetime import UTC, timedelta
 
-    from runtime.city_clock import CityClock
     from runtime.postgres import connected
-    from runtime.settings import CitySettings, DatabaseSettings, load
+    from runtime.settings import DatabaseSettings, load
     from storage.forecast_scores import forecast_scores
 
-    clock_file = load(CitySettings, "operator").city_clock_file
-    today = (CityClock(clock_file).now() if clock_file else datetime.now(UTC)).astimezone(UTC).date()
+    today = _city_time().astimezone(UTC).date()
     async with connected(load(DatabaseSettings, "operator"), application_name="stadspuls-forecast") as connection:
         return await forecast_scores(connection, since=today - timedelta(days=days), until=today + timedelta(days=1), apart=apart)
 
 
+def _city_time() -> datetime:
+    """Now, by the city's clock: a simulated city's may lag behind the wall clock."""
+    from datetime import UTC, datetime
+
+    from runtime.city_clock import CityClock
+    from runtime.settings import CitySettings, load
+
+    clock_file = load(CitySettings, "operator").city_clock_file
+    return CityClock(clock_file).now() if clock_file else datetime.now(UTC)
+
+
 async def _forecasts(containers: list[str], cutoff: datetime | None, refresh: bool) -> list[InflowForecast]:
-    """Stored forecasts, or ones made for `cutoff` from what was known then, or new ones that are stored too."""
+    """Stored forecasts, or ones made for `cutoff` from what was observed by then, or new ones that are stored too: as the service makes them, by the
+    city's clock, and of what has come in by the wall clock, which stamps it."""
     from datetime import UTC, datetime
 
     from processors.forecast.worker import ForecastWorker
@@ -172,18 +184,20 @@ async def _forecasts(containers: list[str], cutoff: datetime | None, refresh: bo
             async with pool.acquire() as connection:
                 stored = await current_forecasts(connection)
             return [item for item in stored if not containers or item.container_id in containers]
-        now = datetime.now(UTC)
+        now, known_at = _city_time(), datetime.now(UTC)
         async with pool.acquire() as connection:
             every = await containers_read(connection, in_service_at=now)
+        settings = load(ForecastSettings, "operator")
         worker = ForecastWorker(
             pool,
-            history_days=load(ForecastSettings, "operator").forecast_history_days,
+            history_days=settings.forecast_history_days,
+            model_stale_days=settings.forecast_model_stale_days,
             holiday_region=load(CitySettings, "operator").city_holidays,
         )
-        await worker.fit(every, cutoff or now, now)
+        await worker.fit(every, cutoff or now, known_at)
         if cutoff is not None:
-            return await worker.hindsight(containers or every, cutoff, now)
-        return await worker.forecast(containers or every, now, now)
+            return await worker.hindsight(containers or every, cutoff, known_at)
+        return await worker.forecast(containers or every, now, known_at)
     finally:
         await pool.close()
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -29,6 +29,7 @@ from processors.forecast.refit import refit
 from processors.forecast.scoring import ForecastScorer
 from processors.forecast.spreading import spread_nightly
 from processors.forecast.worker import ForecastWorker
+from runtime.city_clock import write_city_clock
 from runtime.clock import ManualClock
 from runtime.postgres import connected, open_pool
 from runtime.settings import CitySettings, DatabaseSettings
@@ -36,10 +37,12 @@ from stadspuls.command import app
 from storage.forecast_models import model_of, models, save_model, take_model
 from storage.forecast_scores import forecast_scores
 from storage.forecast_spread import resolved_outcomes
-from storage.forecasts import kept_forecasts
+from storage.forecasts import current_forecasts, kept_forecasts, replace_current_forecast
+from storage.plans import save_plan
 from storage.readings import SourceRef, StoredReading, append_readings
 from storage.registry import import_registry
 from storage.schema import migrate
+from tests.contract.test_storage_decisions import _plan
 from tests.integration.raw_topic import write_registry
 from tests.unit.fill_forecast.fitted import fitted
 from tests.unit.fill_forecast.signals import START, sawtooth
@@ -105,8 +108,6 @@ async def _save(waste: Waste, content: bytes, *, digest: str = "", take: bool = 
 
 
 async def test_forecasts_are_made_by_the_model_that_was_taken_and_a_refused_one_is_told(waste: Waste) -> None:
-    from dataclasses import replace
-
     model = fitted().model
     before = replace(model, description=model.description.model_copy(update={"data_until": NOW - timedelta(days=1)}))
     version = await _save(waste, pack(before))
@@ -168,6 +169,39 @@ async def test_kept_forecasts_are_scored_once_when_their_truth_was_read(waste: W
         assert (await client.get("/v1/containers/c-nowhere/explanation")).status_code == 404
 
 
+async def test_an_explanation_tells_of_the_plans_collection_and_of_given_ones_as_what_they_are(waste: Waste) -> None:
+    made = (await waste.forecast(NOW))[0]
+    assert made.evidence is not None
+    yesterday, tomorrow, later = ((NOW + timedelta(days=number)).date() for number in (-1, 1, 4))
+    told_of = made.evidence.model_copy(update={"holidays": (yesterday, later)})
+    plan = _plan(day=tomorrow)
+    route = plan.routes[0]
+    visits = tuple(
+        visit.model_copy(update={"container_ids": (made.container_id,)} if visit.container_ids else {}) for visit in route.visits
+    )
+    async with waste.pool.acquire() as connection:
+        await save_plan(connection, plan.model_copy(update={"routes": (route.model_copy(update={"visits": visits}),)}), {})
+        await replace_current_forecast(connection, made.model_copy(update={"evidence": told_of}))
+    planned = f"collection planned {tomorrow:%a %d %b} 08:20"
+    given = NOW + timedelta(days=2)
+    at = f"{given.astimezone(CitySettings().zone):%a %d %b %H:%M}"
+    transport = httpx.ASGITransport(app=make_application(Backend(waste.pool, ManualClock(NOW), CitySettings())))
+    async with httpx.AsyncClient(transport=transport, base_url=f"http://test/v1/containers/{made.container_id}") as client:
+        plain = (await client.get("/forecast")).json()
+        drawn = (await client.get("/forecast", params={"withPlan": True})).json()
+        wanted = {"collectedAt": [given.isoformat(), (NOW - timedelta(days=1)).isoformat()]}
+        asked = (await client.get("/forecast", params=wanted)).json()
+        told = (await client.get("/explanation")).json()
+        assert (await client.get("/forecast", params={"collectedAt": "2026-03-01T10:00:00"})).status_code == 400
+    assert f"; {planned}; data" in plain["explanation"]
+    assert plain["collections"] == []
+    assert plain["explanation"] == drawn["explanation"] == told["sentence"]
+    assert len(drawn["collections"]) == 1
+    assert f"; {planned}; with a collection given for {at}; data" in asked["explanation"]
+    assert [datetime.fromisoformat(moment) for moment in asked["collections"]] == [given]
+    assert told["holidays"] == [later.isoformat()]
+
+
 async def test_forecasts_are_spread_once_a_night_by_how_kept_ones_turned_out(waste: Waste) -> None:
     for half_days in range(14):
         await waste.forecast(NOW + timedelta(hours=12 * half_days), keep=True)
@@ -218,19 +252,50 @@ async def test_a_model_is_fitted_apart_from_what_is_stored_and_taken_only_if_not
         await connection.execute("SELECT pg_advisory_unlock(7382645012)")
 
 
-async def test_the_commands_list_show_take_and_go_back(
-    waste: Waste, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+Run = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture
+def run(waste: Waste, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """A command on this database, as typed; in a thread, because it starts a loop of its own."""
     settings = waste.settings
     for name in ("host", "port", "name", "user"):
         monkeypatch.setenv(f"STADSPULS_DATABASE_{name.upper()}", str(getattr(settings, f"database_{name}")))
     monkeypatch.setenv("STADSPULS_DATABASE_PASSWORD", settings.database_password.get_secret_value())
 
-    async def run(*arguments: str) -> str:
-        """As typed; in a thread, because the command starts a loop of its own."""
+    async def typed(*arguments: str) -> str:
         await asyncio.to_thread(app, list(arguments), standalone_mode=False)
         return capsys.readouterr().out
 
+    return typed
+
+
+async def test_the_forecast_command_lives_by_the_citys_clock_and_knows_when_a_model_is_stale(
+    waste: Waste, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A simulated city whose clock stands still at `NOW`, long before the wall clock; a model that learnt until a day before it."""
+    clock_file = tmp_path / "city_clock.json"
+    write_city_clock(clock_file, NOW, datetime.now(UTC), 0)
+    monkeypatch.setenv("STADSPULS_CITY_CLOCK_FILE", str(clock_file))
+    model = fitted().model
+    await _save(
+        waste, pack(replace(model, description=model.description.model_copy(update={"data_until": NOW - timedelta(days=1)})))
+    )
+    for stale_days, grade in ((2, "full"), (0.5, "stale")):
+        monkeypatch.setenv("STADSPULS_FORECAST_MODEL_STALE_DAYS", str(stale_days))
+        made = orjson.loads(await run("forecast", "--refresh", "--json"))
+        assert {item["container_id"] for item in made} == set(CONTAINERS)
+        assert {(datetime.fromisoformat(item["cutoff"]), item["model_grade"]) for item in made} == {(NOW, grade)}
+        assert {datetime.fromisoformat(item["level_observed_at"]) for item in made} == {NOW}
+        (back,) = orjson.loads(await run("forecast", CONTAINERS[0], "--at", (NOW - timedelta(hours=3)).isoformat(), "--json"))
+        assert back["model_grade"] == grade
+    later = NOW + timedelta(minutes=10)
+    await waste.forecast(later)
+    async with waste.pool.acquire() as connection:
+        assert {item.cutoff for item in await current_forecasts(connection)} == {later}, "the service goes on from there"
+
+
+async def test_the_commands_list_show_take_and_go_back(waste: Waste, run: Run) -> None:
     assert "No forecast model has been fitted yet" in await run("model", "list")
     with pytest.raises(UserError, match="no forecast model has been taken yet"):
         await run("model", "show")
@@ -263,7 +328,5 @@ async def test_the_commands_list_show_take_and_go_back(
 
 def _other() -> bytes:
     """A second artifact that can be loaded."""
-    from dataclasses import replace
-
     model = fitted().model
     return pack(replace(model, description=model.description.model_copy(update={"seed": 5})))

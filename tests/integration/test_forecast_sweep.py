@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import orjson
 import pytest
 from prometheus_client import REGISTRY
 
@@ -248,6 +249,47 @@ async def test_a_sweep_leaves_to_another_member_what_a_rebalance_took(pool: asyn
     service.assign((0,))
     assert await service.sweep() == len(CONTAINERS) - 2
     assert await kept_per_container(pool) == dict.fromkeys(CONTAINERS, 1)
+
+
+async def test_a_hint_that_comes_while_its_container_is_computed_is_answered_by_the_next_forecast(
+    pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A late reading, which no sweep looks for: nothing but the hint tells of it."""
+    clock = ManualClock(NIGHT)
+    service = member(pool, clock)
+    paused = Paused(service, monkeypatch)
+    sweeping = asyncio.create_task(service.sweep())
+    await paused.begun.wait()
+    await read(pool, ["c-s1"], NIGHT - timedelta(hours=1))
+    service.hint(hint_of("c-s1"))
+    paused.go_on.set()
+    await sweeping
+    assert service._hints.take_due(clock.now() + timedelta(minutes=9), 10) == []
+    assert service._hints.take_due(clock.now() + timedelta(minutes=10), 10) == ["c-s1"]
+
+
+async def test_a_hint_that_comes_amid_a_sweep_before_its_container_is_read_is_answered_by_that_sweep(
+    pool: asyncpg.Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "CHUNK", 2)
+    clock = ManualClock(NIGHT)
+    service = member(pool, clock)
+    paused = Paused(service, monkeypatch)
+    sweeping = asyncio.create_task(service.sweep())
+    await paused.begun.wait()
+    clock.advance(60)
+    await read(pool, ["c-s5"], clock.now())
+    service.hint(hint_of("c-s5"))
+    paused.go_on.set()
+    assert await sweeping == len(CONTAINERS)
+    async with pool.acquire() as connection:
+        (told,) = [item for item in await current_forecasts(connection) if item.container_id == "c-s5"]
+    assert told.level_observed_at == clock.now(), "its forecast knows the reading that the hint told of"
+    assert service._hints.take_due(clock.now() + timedelta(days=1), 10) == []
+
+
+def hint_of(container_id: str) -> bytes:
+    return orjson.dumps({"thing_id": container_id, "kind": "container_fill"})
 
 
 async def test_a_member_that_keeps_at_the_same_time_waits_and_finds_what_was_kept(pool: asyncpg.Pool) -> None:

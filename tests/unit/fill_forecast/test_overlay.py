@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.domain.forecast import InflowForecast
-from models.fill_forecast.overlay import level_quantiles, overflow_probability, time_to_level
+from models.fill_forecast.overlay import level_quantiles, overflow_probability, time_to_level, uncut_levels
 
 CUTOFF = datetime(2026, 3, 2, 4, tzinfo=UTC)
 
@@ -122,6 +122,62 @@ def test_overflow_probability_rises_with_time_and_is_read_off_the_quantiles() ->
     assert overflow_probability(forecast, days(1)) == 0.0
     values = [overflow_probability(forecast, days(count)) for count in range(1, 8)]
     assert values == sorted(values)
+
+
+def test_an_overflow_that_has_happened_has_happened_however_unsure_the_slow_paths_become() -> None:
+    """The slowest path stands at 101 % while the next one goes on: the tail below them widens, and reaches below full again."""
+    hours = (100, 200)
+    forecast = steady(level=0.5).model_copy(
+        update={"quantiles": (0.05, 0.5, 0.95), "horizon_hours": hours, "inflow_quantiles": ((0.51, 0.52), (0.55, 0.9), (0.6, 1.2))}
+    )
+    after = [overflow_probability(forecast, CUTOFF + timedelta(hours=hour)) for hour in (100, 150, 200)]
+    assert after == [1.0, 1.0, 1.0]
+
+
+def made_up(rng: np.random.Generator) -> InflowForecast:
+    """Any forecast that keeps to what forecasts are: rows that neither cross nor fall, with whatever is unsure beside."""
+    quantiles = ((0.1, 0.5, 0.9), (0.05, 0.2, 0.4, 0.6, 0.8, 0.95), (0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 0.9, 0.95))[
+        rng.integers(3)
+    ]
+    hours = ((3, 6, 12, 24, 48, 72, 96, 120, 144, 168), (24, 168, 336), tuple(range(6, 73, 6)))[rng.integers(3)]
+    steps = rng.gamma(0.3, rng.choice([0.02, 0.1, 0.5]), (len(quantiles), len(hours))) * (
+        rng.random((len(quantiles), len(hours))) > 0.3
+    )
+    inflow = np.sort(np.cumsum(steps, axis=1), axis=0)
+    shares = rng.gamma(0.5, 1.0, 24) + 1e-9
+    return steady(level=float(rng.uniform(0, 1.05))).model_copy(
+        update={
+            "cutoff": CUTOFF + timedelta(minutes=int(rng.integers(0, 24 * 60))),
+            "quantiles": quantiles,
+            "horizon_hours": hours,
+            "inflow_quantiles": tuple(map(tuple, inflow.tolist())),
+            "level_error": tuple(np.sort(rng.normal(0, 0.05, len(quantiles))).tolist()) if rng.random() < 0.7 else (),
+            "level_sd": float(rng.choice([0.0, 0.1])),
+            "level_sd_above": float(rng.choice([0.0, 0.2])),
+            "errors_shared": bool(rng.random() < 0.3),
+            "level_after_sd": float(rng.choice([0.0, 0.05])),
+            "after_collection_spread": tuple(rng.uniform(0.5, 2.0, 2).tolist()),
+            "day_profile": tuple((shares / shares.sum()).tolist()) if rng.random() < 0.7 else (),
+        }
+    )
+
+
+def test_overflow_probability_never_falls_with_time_whatever_the_forecast_and_its_collections() -> None:
+    rng = np.random.default_rng(8)
+    for _ in range(150):
+        forecast = made_up(rng)
+        last = forecast.horizon_hours[-1]
+        collections = [forecast.cutoff + timedelta(hours=float(hour)) for hour in rng.uniform(0, last, rng.integers(0, 3))]
+        hours = np.unique(
+            np.concatenate([rng.uniform(0, last, 20), [0, last], np.clip(rng.uniform(0, last) + np.arange(5) / 7, 0, last)])
+        )
+        moments = sorted([*(forecast.cutoff + timedelta(hours=float(hour)) for hour in hours), *collections])
+        chances = np.array([overflow_probability(forecast, moment, collections=collections) for moment in moments])
+        assert (np.diff(chances) >= -1e-9).all()
+        assert ((chances >= 0) & (chances <= 1)).all()
+        levels = uncut_levels(forecast, collections, moments)
+        for quantile, row in zip(forecast.quantiles, levels, strict=True):
+            assert (chances[row >= 1.001] >= 1 - quantile - 0.01).all(), "no less than the level at that moment says"
 
 
 def test_a_collection_in_time_prevents_an_overflow_and_one_too_late_does_not() -> None:

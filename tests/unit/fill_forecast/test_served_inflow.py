@@ -222,26 +222,33 @@ def test_a_serving_model_that_knows_nothing_loses_and_a_candidate_that_knows_not
     assert won.ratio < 0.5
 
 
+TRUTH = 0.5 + np.random.default_rng(3).uniform(-0.3, 0.3, 2000)
+"""A true spread of ±0.3 around 0.5: rivals know it, miss it a little, or miss it by far."""
+
+
+def at(half: float, shift: float = 0.0, cases: int = len(TRUTH)) -> np.ndarray:
+    return np.tile(0.5 + shift + half * (2 * np.array(QUANTILES) - 1), (cases, 1))
+
+
+def against(mine: np.ndarray, its: np.ndarray, cases: tuple[int, ...] = (len(TRUTH),)) -> Comparison:
+    """By hand: of as many cases of each fraction, in order."""
+
+    class Told(ServedInflow):
+        def predict_cases(self, cases: Cases, fractions: object) -> np.ndarray:
+            return mine
+
+    truth = np.resize(TRUTH, sum(cases))
+    fresh = Cases(
+        features=np.empty((len(truth), 0)), own=its, fraction=np.repeat(np.arange(len(cases)), cases), cutoff=truth, horizon_hours=truth,
+        target_at=truth, truth=truth,
+    )  # fmt: skip
+    model = fitted().model
+    return compare(
+        Told(model.description, model.own_past, model.regressors), None, fresh, ["glass", "paper", "textile"][: len(cases)]
+    )
+
+
 def test_worse_is_decided_by_pinball_loss_and_by_what_intervals_cover() -> None:
-    """By hand: one fraction, a true spread of ±0.3 around 0.5, rivals that know it, miss it a little, or miss it by far."""
-    rng = np.random.default_rng(3)
-    truth = 0.5 + rng.uniform(-0.3, 0.3, 2000)
-
-    def at(half: float, shift: float = 0.0) -> np.ndarray:
-        return np.tile(0.5 + shift + half * (2 * np.array(QUANTILES) - 1), (len(truth), 1))
-
-    def against(mine: np.ndarray, its: np.ndarray) -> Comparison:
-        class Told(ServedInflow):
-            def predict_cases(self, cases: Cases, fractions: object) -> np.ndarray:
-                return mine
-
-        cases = Cases(
-            features=np.empty((len(truth), 0)), own=its, fraction=np.zeros(len(truth), dtype=np.int64), cutoff=truth, horizon_hours=truth,
-            target_at=truth, truth=truth,
-        )  # fmt: skip
-        model = fitted().model
-        return compare(Told(model.description, model.own_past, model.regressors), None, cases, ["glass"])
-
     assert against(at(0.3), at(0.3)).not_worse
     assert against(at(0.3), at(0.1)).not_worse
     assert not against(at(0.1), at(0.3)).not_worse
@@ -250,6 +257,22 @@ def test_worse_is_decided_by_pinball_loss_and_by_what_intervals_cover() -> None:
     assert wide_but_honest.ratio > 1.005
     assert wide_but_honest.not_worse
     assert "nearer to 80 %" in wide_but_honest.sentence
+
+
+def test_a_fraction_counts_by_its_cases_and_not_at_all_where_these_are_few() -> None:
+    lost, alike, won = at(0.3, 0.3), at(0.3), at(0.1, 0.2)
+    few = against(np.concatenate([alike, lost[:49]]), np.concatenate([alike, alike[:49]]), (2000, 49))
+    assert (few.ratio, few.cases, few.not_worse) == (1.0, 2000, True)
+    assert "on 2000 fresh cases, fractions by their cases (glass 2000; too few of paper 49), coverage" in few.sentence
+    some = against(np.concatenate([at(0.3, 0.1), alike[:100]]), np.concatenate([alike, won[:100]]), (2000, 100))
+    assert not some.not_worse, "a hundred cases do not make up for two thousand"
+    assert "(glass 2000, paper 100), coverage" in some.sentence
+    first = against(at(0.3, 0.1), alike).ratio
+    second = against(alike[:300], won[:300], (300,)).ratio
+    assert some.ratio == pytest.approx((2000 * first + 100 * second) / 2100, rel=0.02)
+    scattered = against(alike[:340], alike[:340], (260, 40, 40))
+    assert not scattered.not_worse
+    assert "only 260 cases are fresh to both, 300 are needed; too few of paper 40, textile 40" in scattered.sentence
 
 
 def test_after_a_jump_the_global_model_too_counts_from_half_of_it() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
+from models.domain.failures import TransientError
 from processors.forecast.coalescing import CoalescedHints
 
 NOW = datetime(2026, 3, 2, 4, tzinfo=UTC)
@@ -23,7 +26,8 @@ def test_the_first_hint_is_due_at_once_and_further_ones_join_it() -> None:
 
 def test_a_hint_inside_the_interval_is_due_when_the_interval_ends() -> None:
     hints = CoalescedHints(600)
-    hints.forecast(["c-1"], NOW)
+    with hints.forecasting(["c-1"], NOW):
+        pass
     hints.offer("c-1")
     assert hints.take_due(later(599), 10) == []
     assert hints.take_due(later(600), 10) == ["c-1"]
@@ -32,8 +36,27 @@ def test_a_hint_inside_the_interval_is_due_when_the_interval_ends() -> None:
 def test_what_the_sweep_forecast_waits_no_more() -> None:
     hints = CoalescedHints(600)
     hints.offer("c-1")
-    hints.forecast(["c-1"], NOW)
+    with hints.forecasting(["c-1"], NOW):
+        pass
     assert hints.take_due(later(3600), 10) == []
+
+
+def test_a_hint_that_comes_while_its_thing_is_forecast_waits_until_the_interval_ends() -> None:
+    hints = CoalescedHints(600)
+    hints.offer("c-1")
+    assert hints.take_due(NOW, 10) == ["c-1"]
+    with hints.forecasting(["c-1"], NOW):
+        hints.offer("c-1")
+    assert hints.take_due(later(599), 10) == []
+    assert hints.take_due(later(600), 10) == ["c-1"]
+
+
+def test_what_waited_for_a_forecast_that_failed_waits_again() -> None:
+    hints = CoalescedHints(600)
+    hints.offer("c-1")
+    with pytest.raises(TransientError), hints.forecasting(["c-1", "c-2"], NOW):
+        raise TransientError("the database is out of reach")
+    assert hints.take_due(NOW, 10) == ["c-1"]
 
 
 def test_no_more_than_the_limit_is_taken_and_the_rest_stays() -> None:
