@@ -21,6 +21,22 @@ def test_coverage_outside_of_its_limits_and_a_baseline_that_wins_are_told(tmp_pa
     assert_firing(tmp_path, told, expected)
 
 
+def test_a_refused_model_is_told_of_for_as_long_as_it_should_serve(tmp_path: Path) -> None:
+    """Though it was counted before anybody looked, and once."""
+    gauge, counter = "stadspuls_forecast_serving_model_refused", "stadspuls_forecast_model_refused_total"
+    told = {
+        f'{gauge}{{reason="scikit_learn",instance="a"}}': "1x300 0x60",
+        f'{gauge}{{reason="features",instance="a"}}': "0x360",
+        f'{counter}{{reason="scikit_learn",instance="a"}}': "1x360",
+        f'{gauge}{{reason="scikit_learn",instance="serves"}}': "0x360",
+        f'{gauge}{{reason="changed",instance="another was taken soon"}}': "0x20 1x10 0x330",
+    }
+    by = ("reason", "instance")
+    refused = [("scikit_learn", "a")]
+    expected = [Firing("ForecastModelRefused", at, by, refused) for at in ("16m", "33m", "4h50m")]
+    assert_firing(tmp_path, told, [*expected, Firing("ForecastModelRefused", "5h10m", by)])
+
+
 def _scores(of: str, labels: str, *, coverage: float, mine: float, usual: float, cases: int) -> dict[str, str]:
     """The metrics that tell scores of one kind, as they stay for five hours."""
     name = "stadspuls_forecast" if of == "fraction" else f"stadspuls_forecast_{of}"
