@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from prometheus_client import REGISTRY
+
 from tests.unit.promtool import Firing, assert_firing
 
 
@@ -35,6 +37,30 @@ def test_a_refused_model_is_told_of_for_as_long_as_it_should_serve(tmp_path: Pat
     refused = [("scikit_learn", "a")]
     expected = [Firing("ForecastModelRefused", at, by, refused) for at in ("16m", "33m", "4h50m")]
     assert_firing(tmp_path, told, [*expected, Firing("ForecastModelRefused", "5h10m", by)])
+
+
+def test_a_container_that_could_not_be_forecast_is_told_of_for_an_hour_also_before_the_first_scrape(tmp_path: Path) -> None:
+    counter, started = "stadspuls_forecasts_failed_total", "process_start_time_seconds"
+    assert REGISTRY.get_sample_value(started), "the services tell it by themselves"
+    told = {
+        f'{counter}{{instance="at start"}}': "_x10 1x200",
+        f'{started}{{instance="at start"}}': "_x10 600x200",
+        f'{counter}{{instance="later"}}': "0x100 1x110",
+        f'{started}{{instance="later"}}': "0x210",
+        f'{counter}{{instance="never"}}': "_x10 0x200",
+        f'{started}{{instance="never"}}': "_x10 600x200",
+        f'{counter}{{instance="days ago, Prometheus was away"}}': "_x10 3x200",
+        f'{started}{{instance="days ago, Prometheus was away"}}': "_x10 -90000x200",
+    }
+    by = ("instance",)
+    expected = [
+        Firing("ForecastFailed", "12m", by, [("at start",)]),
+        Firing("ForecastFailed", "65m", by, [("at start",)]),
+        Firing("ForecastFailed", "75m", by),
+        Firing("ForecastFailed", "105m", by, [("later",)]),
+        Firing("ForecastFailed", "170m", by),
+    ]
+    assert_firing(tmp_path, told, expected)
 
 
 def _scores(of: str, labels: str, *, coverage: float, mine: float, usual: float, cases: int) -> dict[str, str]:
