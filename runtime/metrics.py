@@ -75,6 +75,9 @@ FORECASTS_FAILED = Counter(
 FORECAST_MODEL_REFUSED = Counter(
     "stadspuls_forecast_model_refused_total", "Models that could not be loaded, by reason.", ["reason"]
 )
+FORECAST_SERVING_MODEL_REFUSED = Gauge(
+    "stadspuls_forecast_serving_model_refused", "1 while the model that should serve cannot be loaded, by reason.", ["reason"]
+)
 FORECAST_MODEL_AGE = Gauge("stadspuls_forecast_model_age_days", "Days since the newest reading that the serving model learnt from.")
 FORECAST_REFITS = Counter("stadspuls_forecast_refits_total", "Models fitted, by what became of them.", ["outcome"])
 FORECASTS_SCORED = Counter("stadspuls_forecasts_scored_total", "Forecasts at one horizon whose truth has been read.")

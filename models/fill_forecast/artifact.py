@@ -12,6 +12,7 @@ import json
 import pickle
 import zipfile
 from dataclasses import asdict
+from typing import Literal, get_args
 
 import numpy as np
 import sklearn
@@ -40,10 +41,15 @@ _ALLOWED = {
 _LARGEST_BYTES = 200_000_000
 
 
-class ArtifactRefused(UserError):
-    """The artifact cannot serve here; its text says why and what to do. `reason` is from a closed list, the label of a metric."""
+Refusal = Literal["changed", "unknown_form", "scikit_learn", "features"]
+REFUSALS: tuple[Refusal, ...] = get_args(Refusal)
+"""Why an artifact cannot serve: the closed list, labels of metrics."""
 
-    def __init__(self, reason: str, sentence: str) -> None:
+
+class ArtifactRefused(UserError):
+    """The artifact cannot serve here; its text says why and what to do."""
+
+    def __init__(self, reason: Refusal, sentence: str) -> None:
         super().__init__(sentence)
         self.reason = reason
 

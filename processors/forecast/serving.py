@@ -12,7 +12,7 @@ from datetime import datetime
 import asyncpg
 
 from models.domain.forecast import FULL_MODEL, STALE_MODEL, InflowForecast
-from models.fill_forecast.artifact import ArtifactRefused, unpack
+from models.fill_forecast.artifact import REFUSALS, ArtifactRefused, Refusal, unpack
 from models.fill_forecast.forecaster import FittedForecaster
 from models.fill_forecast.history import DAY, History
 from models.fill_forecast.recalibration import Spread, is_calibrated, recalibrated
@@ -34,11 +34,16 @@ class ServingModel:
         self.why_not = NONE_TAKEN
         self.spreads: Mapping[tuple[str, str], Spread] = {}
         self._log = logs.get_logger()
+        for reason in REFUSALS:  # there at 0 before the first is refused: an increase from nothing is none
+            metrics.FORECAST_MODEL_REFUSED.labels(reason)
+            metrics.FORECAST_SERVING_MODEL_REFUSED.labels(reason)
 
     async def refresh(self, connection: asyncpg.Connection) -> None:
         """Loads the model that serves now, if it is another one than before, and how widely forecasts are spread today."""
         self.spreads = await newest_spreads(connection)
         found = await serving_version(connection)
+        if found is None:
+            _tell_refused(None)
         if found is None or found == self._seen:
             return
         content, digest = await model_content(connection, found[1])
@@ -49,8 +54,10 @@ class ServingModel:
         except ArtifactRefused as error:
             self.model, self.why_not = None, f"model {name} was refused: {error}"
             metrics.FORECAST_MODEL_REFUSED.labels(error.reason).inc()
+            _tell_refused(error.reason)
             self._log.error("forecast_model_refused", model=name, reason=error.reason, sentence=str(error))
             return
+        _tell_refused(None)
         self._log.info("forecast_model_serves", model=name, missing_members=list(self.model.missing_members()))
 
     def forecast(
@@ -84,6 +91,12 @@ class ServingModel:
     def _fallback(self, own_past: FittedForecaster, history: History, at: float, known: float, why: str) -> InflowForecast | None:
         made = own_past.forecast(history, cutoff=at, known_at=known)
         return fallback(made, history, at, known, why) if made is not None else None
+
+
+def _tell_refused(reason: Refusal | None) -> None:
+    """Why the model that should serve is refused now; None when it serves, or there is none."""
+    for each in REFUSALS:
+        metrics.FORECAST_SERVING_MODEL_REFUSED.labels(each).set(each == reason)
 
 
 def _aged(made: InflowForecast | None) -> InflowForecast | None:

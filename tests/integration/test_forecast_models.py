@@ -14,12 +14,13 @@ import asyncpg
 import httpx
 import orjson
 import pytest
+from prometheus_client import REGISTRY
 
 from api.application import make_application
 from api.dependencies import Backend
 from models.domain.failures import UserError
 from models.domain.reading import TimeSource
-from models.fill_forecast.artifact import ArtifactRefused, pack, sha256
+from models.fill_forecast.artifact import REFUSALS, ArtifactRefused, pack, sha256
 from models.fill_forecast.empirical import VERSION as OWN_PAST
 from models.fill_forecast.empirical import EmpiricalInflow
 from models.fill_forecast.history import DAY
@@ -122,6 +123,39 @@ async def test_forecasts_are_made_by_the_model_that_was_taken_and_a_refused_one_
     async with waste.pool.acquire() as connection:
         stored = await connection.fetch("SELECT DISTINCT model_grade FROM forecast_current")
     assert [row["model_grade"] for row in stored] == ["fallback"]
+
+
+async def test_that_the_serving_model_is_refused_is_told_for_as_long_as_it_is(waste: Waste) -> None:
+    """And not by how often it was counted: that stays as it is from the first moment on."""
+    await waste.forecast(NOW)
+    assert _refused_now() == dict.fromkeys(REFUSALS, 0.0), "none has been taken: all reasons are there, none is the case"
+    before = {reason: _counted(reason) for reason in REFUSALS}
+    sound, unsound = pack(fitted().model), _other()
+    await _save(waste, sound)
+    await waste.forecast(NOW)
+    assert _refused_now() == dict.fromkeys(REFUSALS, 0.0)
+    version = await _save(waste, unsound, digest="of another content")
+    worker = ForecastWorker(waste.pool, history_days=90)
+    for _ in range(2):  # a second sweep sees no other model
+        await worker.fit(CONTAINERS, NOW, datetime.now(UTC))
+        assert _refused_now() == dict.fromkeys(REFUSALS, 0.0) | {"changed": 1.0}
+    assert {reason: _counted(reason) - before[reason] for reason in REFUSALS} == dict.fromkeys(REFUSALS, 0.0) | {"changed": 1.0}
+    async with waste.pool.acquire() as connection:
+        await take_model(connection, version - 1, taken_at=NOW, taken_by="tests", reason="back")
+    await worker.fit(CONTAINERS, NOW, datetime.now(UTC))
+    assert _refused_now() == dict.fromkeys(REFUSALS, 0.0)
+
+
+def _refused_now() -> dict[str, float | None]:
+    return {
+        reason: REGISTRY.get_sample_value("stadspuls_forecast_serving_model_refused", {"reason": reason}) for reason in REFUSALS
+    }
+
+
+def _counted(reason: str) -> float:
+    found = REGISTRY.get_sample_value("stadspuls_forecast_model_refused_total", {"reason": reason})
+    assert found is not None, "an increase from nothing is none"
+    return found
 
 
 async def test_kept_forecasts_are_scored_once_when_their_truth_was_read(waste: Waste) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from deploy.grafana.boards import BOARDS, DASHBOARDS, Board, Panel, render
 from deploy.local import prometheus_server
 from runtime import metrics
+from tests.unit.promtool import Firing, assert_firing, run_promtool
 
 PROMETHEUS_PANELS = [panel for board in BOARDS for panel in board.panels if panel.source == "prometheus"]
 
@@ -46,13 +45,10 @@ def test_prometheus_queries_name_metrics_that_exist(panel: Panel) -> None:
 
 
 def test_prometheus_queries_parse(tmp_path: Path) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed (Debian package prometheus)")
     rules = [{"record": f"panel:{number}", "expr": panel.query} for number, panel in enumerate(PROMETHEUS_PANELS)]
     file = tmp_path / "panels.json"
     file.write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}), encoding="utf-8")
-    found = subprocess.run([promtool, "check", "rules", str(file)], capture_output=True, text=True, check=False)
+    found = run_promtool("check", "rules", str(file))
     assert found.returncode == 0, found.stdout + found.stderr
 
 
@@ -67,64 +63,11 @@ def test_alert_rules_name_metrics_that_exist_and_are_parsed(tmp_path: Path) -> N
             assert used <= known, rule["alert"]
             assert {"summary", "description"} <= set(rule["annotations"])
         (tmp_path / name).write_text(text, encoding="utf-8")
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed (Debian package prometheus)")
-    found = subprocess.run([promtool, "check", "rules", *map(str, tmp_path.iterdir())], capture_output=True, text=True, check=False)
-    assert found.returncode == 0, found.stdout + found.stderr
-
-
-def test_forecast_alerts_fire_when_coverage_leaves_its_limits_or_a_baseline_wins(tmp_path: Path) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed (Debian package prometheus)")
-    for name, text in prometheus_server.rule_files().items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-
-    def series(fraction: str, coverage: float, mine: float, usual: float, cases: int) -> list[dict[str, str]]:
-        told = {
-            f'stadspuls_forecast_coverage{{fraction="{fraction}",instance="a"}}': coverage,
-            f'stadspuls_forecast_cases{{fraction="{fraction}",instance="a"}}': cases,
-            f'stadspuls_forecast_pinball{{fraction="{fraction}",forecaster="forecaster",instance="a"}}': mine,
-            f'stadspuls_forecast_pinball{{fraction="{fraction}",forecaster="usual rate",instance="a"}}': usual,
-        }
-        return [{"series": name, "values": f"{value}x300"} for name, value in told.items()]
-
-    cases = [
-        ("glass", 0.8, 0.03, 0.04, 900), ("paper", 0.7, 0.03, 0.04, 900), ("textile", 0.9, 0.05, 0.04, 900), ("organic", 0.2, 0.05, 0.04, 20),
-    ]  # fmt: skip
-    fired = {"ForecastCoverageOff": ["paper", "textile"], "ForecastBaselineWins": ["textile"]}
-    query = 'count by (fraction) (ALERTS{alertname="%s",alertstate="firing"})'
-    tests = {
-        "rule_files": [str(path) for path in tmp_path.iterdir()],
-        "evaluation_interval": "1m",
-        "tests": [
-            {
-                "interval": "1m",
-                "input_series": [item for case in cases for item in series(*case)],
-                "promql_expr_test": [
-                    {
-                        "expr": query % alert,
-                        "eval_time": "2h",
-                        "exp_samples": [{"labels": f'{{fraction="{fraction}"}}', "value": 1} for fraction in fractions],
-                    }
-                    for alert, fractions in fired.items()
-                ],
-            }
-        ],
-    }
-    file = tmp_path / "tests.json"
-    file.write_text(json.dumps(tests), encoding="utf-8")
-    found = subprocess.run([promtool, "test", "rules", str(file)], capture_output=True, text=True, check=False)
+    found = run_promtool("check", "rules", *map(str, tmp_path.iterdir()))
     assert found.returncode == 0, found.stdout + found.stderr
 
 
 def test_operations_alerts_fire_for_what_stands_still_and_not_for_what_works(tmp_path: Path) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("promtool is not installed (Debian package prometheus)")
-    for name, text in prometheus_server.rule_files().items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
     told = {
         'stadspuls_accounting_imbalance{ledger="readings",instance="works"}': "0x30",
         'stadspuls_accounting_imbalance{ledger="readings",instance="misses"}': "-3x30",
@@ -149,28 +92,7 @@ def test_operations_alerts_fire_for_what_stands_still_and_not_for_what_works(tmp
         "DraftPlanMissing": "20m",
         "DistrictFallenBack": "20m",
     }
-    tests = {
-        "rule_files": [str(path) for path in tmp_path.iterdir()],
-        "evaluation_interval": "1m",
-        "tests": [
-            {
-                "interval": "1m",
-                "input_series": [{"series": series, "values": values} for series, values in told.items()],
-                "promql_expr_test": [
-                    {
-                        "expr": f'count by (instance) (ALERTS{{alertname="{alert}",alertstate="firing"}})',
-                        "eval_time": moment,
-                        "exp_samples": [{"labels": '{instance="misses"}', "value": 1}],
-                    }
-                    for alert, moment in at.items()
-                ],
-            }
-        ],
-    }
-    file = tmp_path / "tests.json"
-    file.write_text(json.dumps(tests), encoding="utf-8")
-    found = subprocess.run([promtool, "test", "rules", str(file)], capture_output=True, text=True, check=False)
-    assert found.returncode == 0, found.stdout + found.stderr
+    assert_firing(tmp_path, told, [Firing(alert, moment, ("instance",), [("misses",)]) for alert, moment in at.items()])
 
 
 def _names(item: MetricWrapperBase) -> set[str]:
