@@ -90,6 +90,34 @@ FORECAST_PINBALL = Gauge(
     ["fraction", "forecaster"],
 )
 FORECAST_CASES = Gauge("stadspuls_forecast_cases", "Cases that coverage and pinball loss are of.", ["fraction"])
+FORECAST_HORIZON_COVERAGE = Gauge(
+    "stadspuls_forecast_horizon_coverage",
+    "Share of truths in the 80 % interval over four weeks at one horizon, ties counted half.",
+    ["fraction", "horizon_hours"],
+)
+FORECAST_HORIZON_PINBALL = Gauge(
+    "stadspuls_forecast_horizon_pinball",
+    "Mean pinball loss over four weeks at one horizon, of the forecaster and of the baselines.",
+    ["fraction", "horizon_hours", "forecaster"],
+)
+FORECAST_HORIZON_CASES = Gauge(
+    "stadspuls_forecast_horizon_cases",
+    "Cases that coverage and pinball loss at one horizon are of.",
+    ["fraction", "horizon_hours"],
+)
+FORECAST_DISTRICT_COVERAGE = Gauge(
+    "stadspuls_forecast_district_coverage",
+    "Share of truths in the 80 % interval over four weeks in one district, ties counted half.",
+    ["district"],
+)
+FORECAST_DISTRICT_PINBALL = Gauge(
+    "stadspuls_forecast_district_pinball",
+    "Mean pinball loss over four weeks in one district, of the forecaster and of the baselines.",
+    ["district", "forecaster"],
+)
+FORECAST_DISTRICT_CASES = Gauge(
+    "stadspuls_forecast_district_cases", "Cases that coverage and pinball loss in one district are of.", ["district"]
+)
 HINTS_COALESCED = Counter("stadspuls_hints_coalesced_total", "Hints that needed no forecast of their own.")
 PLANS_MADE = Counter("stadspuls_plans_made_total", "Plans made, by whether the independent check passed.", ["check"])
 PLAN_DRAFT_MISSING = Gauge("stadspuls_plan_draft_missing", "1 while a collection day that should have a draft plan has none.")

@@ -15,6 +15,7 @@ from models.domain.forecast_score import ForecastOutcome
 from models.fill_forecast.forecaster import QUANTILES
 from models.fill_forecast.history import History
 from models.fill_forecast.outcome import SCORED_HORIZON_HOURS, baseline_pinball, outcomes_of
+from processors.forecast.score_metrics import SCORE_METRICS
 from runtime import metrics
 from storage.fill_histories import fill_histories
 from storage.forecast_scores import (
@@ -113,10 +114,5 @@ def _beside_baselines(item: ForecastOutcome, forecast: InflowForecast, errors: E
 async def _show(connection: asyncpg.Connection, now: datetime) -> None:
     day = now.astimezone(UTC).date()
     since, until = day - timedelta(days=METRICS_DAYS), day + timedelta(days=1)
-    for score in await forecast_scores(connection, since=since, until=until, apart=("fraction",)):
-        metrics.FORECAST_COVERAGE.labels(score.fraction).set(score.coverage)
-        metrics.FORECAST_CASES.labels(score.fraction).set(score.cases)
-        for name, value in (
-            ("forecaster", score.pinball), ("usual rate", score.usual_rate_pinball), ("weekday pattern", score.weekday_pinball),
-        ):  # fmt: skip
-            metrics.FORECAST_PINBALL.labels(score.fraction, name).set(value)
+    for kind in SCORE_METRICS:
+        kind.show(await forecast_scores(connection, since=since, until=until, apart=kind.apart))

@@ -236,6 +236,29 @@ async def test_an_explanation_tells_of_the_plans_collection_and_of_given_ones_as
     assert told["holidays"] == [later.isoformat()]
 
 
+async def test_scores_are_shown_apart_by_horizon_and_district_and_only_those_of_the_last_four_weeks(waste: Waste) -> None:
+    async with waste.pool.acquire() as connection:
+        await connection.execute("UPDATE thing SET district = 'Noord' WHERE thing_id = $1", CONTAINERS[0])
+    await waste.forecast(NOW, keep=True)
+    scorer = ForecastScorer(waste.pool, truth_wait_hours=6)
+    await scorer.score(CONTAINERS, NOW + timedelta(days=9))
+    six_hours, two_weeks = ({"fraction": "glass", "horizon_hours": hours} for hours in ("6", "336"))
+    one, others = {"district": "Noord"}, {"district": ""}
+    assert _shown("stadspuls_forecast_cases", {"fraction": "glass"}) == 8 * len(CONTAINERS)
+    assert _shown("stadspuls_forecast_horizon_cases", six_hours) == len(CONTAINERS)
+    assert _shown("stadspuls_forecast_horizon_coverage", two_weeks) is None, "they have not ended"
+    assert [_shown("stadspuls_forecast_district_cases", of) for of in (one, others)] == [8, 8 * (len(CONTAINERS) - 1)]
+    assert 0 < (_shown("stadspuls_forecast_district_pinball", one | {"forecaster": "forecaster"}) or 0) < 0.2
+    await scorer.score(CONTAINERS, NOW + timedelta(days=40))
+    for name in ("", "_horizon", "_district"):
+        (metric,) = [item for item in REGISTRY.collect() if item.name == f"stadspuls_forecast{name}_coverage"]
+        assert metric.samples == [], "of what is older nothing is shown"
+
+
+def _shown(name: str, labels: dict[str, str]) -> float | None:
+    return REGISTRY.get_sample_value(name, labels)
+
+
 async def test_forecasts_are_spread_once_a_night_by_how_kept_ones_turned_out(waste: Waste) -> None:
     for half_days in range(14):
         await waste.forecast(NOW + timedelta(hours=12 * half_days), keep=True)
