@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from models.domain.failures import UserError
+from runtime.clock import Clock, SystemClock
 
 REREAD_SECONDS = 1.0
 
@@ -56,3 +57,8 @@ class CityClock:
             raise UserError(
                 f"{self._file} does not say a city's time ({error}): remove it, or let the simulator write it again"
             ) from error
+
+
+def clock_by(file: Path | None) -> Clock:
+    """The clock of a city whose time that file says (`STADSPULS_CITY_CLOCK_FILE`); None: of a real city."""
+    return CityClock(file) if file else SystemClock()

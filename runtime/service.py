@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from prometheus_client import start_http_server
 
 from runtime import logs
-from runtime.city_clock import CityClock
+from runtime.city_clock import clock_by
 from runtime.clock import Clock, SystemClock
 from runtime.settings import CitySettings, MetricsSettings, SomeSettings, load
 
@@ -51,7 +51,7 @@ async def _supervised(name: str, main: ServiceMain) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     city = load(CitySettings, name)
-    context = ServiceContext(name, stop, CityClock(city.city_clock_file) if city.city_clock_file else SystemClock())
+    context = ServiceContext(name, stop, clock_by(city.city_clock_file))
     metrics = context.settings(MetricsSettings)
     if metrics.metrics_port:
         start_http_server(metrics.metrics_port, addr=metrics.metrics_host)

@@ -27,7 +27,6 @@ from models.fill_forecast.served_inflow import ServedInflow
 from simulators import oracle
 from simulators.evaluation import history_of_series
 from simulators.fill_series import ENDS, FillSeries, simulate_fill
-from simulators.oracle import Belief
 
 HORIZON_DAYS = 7
 LEVEL = 0.8
@@ -211,7 +210,7 @@ def coverage_cases(series: FillSeries, forecast: InflowForecast) -> list[Coverag
     ]  # fmt: skip
 
 
-def level_cases(series: FillSeries, forecast: InflowForecast, reading: Belief, rng: np.random.Generator) -> list[LevelCase]:
+def level_cases(series: FillSeries, forecast: InflowForecast, reading: oracle.Belief, rng: np.random.Generator) -> list[LevelCase]:
     """One case a day of the next week, collections as they came. `reading` is what `simulators.reading_oracle` believes at the cutoff."""
     cutoff = forecast.cutoff.timestamp()
     targets = cutoff + DAY * np.arange(1.0, HORIZON_DAYS + 1)
@@ -234,7 +233,7 @@ def level_cases(series: FillSeries, forecast: InflowForecast, reading: Belief, r
 
 
 def time_case(
-    series: FillSeries, forecast: InflowForecast, rng: np.random.Generator, reading: Belief | None = None
+    series: FillSeries, forecast: InflowForecast, rng: np.random.Generator, reading: oracle.Belief | None = None
 ) -> TimeCase | None:
     """None where the container stands at 80 % already, or the forecast does not expect it within five days."""
     cutoff = forecast.cutoff.timestamp()
@@ -249,7 +248,7 @@ def time_case(
     # Not reached by the end of the series: at least that late.
     true = reached if reached is not None else float(series.course.times[-1])
 
-    def error_of(belief: Belief | None) -> float | None:
+    def error_of(belief: oracle.Belief | None) -> float | None:
         expected = None if belief is None else oracle.median_time(series.course, LEVEL, cutoff, belief, days=14, rng=rng)
         return None if expected is None else (expected - true) / DAY
 

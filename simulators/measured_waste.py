@@ -48,7 +48,7 @@ class MeasuredWaste(WasteSimulator):
         n = len(self.containers)
         kept = 1 - 1 / MEASURED_USAGE.heap_hours
         self._heap = kept * self._heap + rng.normal(0, np.sqrt(1 - kept**2), n)
-        error = MEASURED_USAGE.heap * self._heap * np.sqrt(np.clip(batch.truth, 0.05, 1)) + rng.normal(0, MEASURED_USAGE.jitter, n)
+        error = MEASURED_USAGE.heap_at(batch.truth) * self._heap + rng.normal(0, MEASURED_USAGE.jitter, n)
         distance = np.clip(batch.values["distance_mm"] - error * (self._empty_mm - self._full_mm), 30.0, self._empty_mm + 40.0)
         self._unreported += batch.values["deposit_count"]
         hour = start_s // HOUR_S + self._report_phase

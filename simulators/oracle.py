@@ -17,7 +17,7 @@ import numpy as np
 
 from simulators.batch import Floats, Ints
 from simulators.sensor_simulator import CITY_ZONE
-from simulators.true_course import HOUR, TrueCourse
+from simulators.true_course import HOUR, TrueCourse, Use
 from simulators.usage import MEASURED_USAGE
 from simulators.waste import BRIM, LEFT_BEHIND
 
@@ -100,8 +100,7 @@ def level_quantiles(
         levels[:, hour + 1] = np.minimum(reached, BRIM)
     asked = levels[:, ends]
     if as_read:
-        heap = MEASURED_USAGE.heap * np.sqrt(np.clip(asked, 0.05, 1.0))
-        asked = asked + rng.normal(0.0, 1.0, asked.shape) * np.hypot(MEASURED_USAGE.jitter, heap)
+        asked = asked + rng.normal(0.0, 1.0, asked.shape) * np.hypot(MEASURED_USAGE.jitter, MEASURED_USAGE.heap_at(asked))
     found: Floats = np.quantile(np.clip(asked, 0.0, 1.0), quantiles, axis=0).T
     return found
 
@@ -115,7 +114,7 @@ def filled(
     usual = use.hour_share[hour_of_day] * use.weekday_factor[weekday] / use.deposit
     days_from_first = day - day[0]
     shape = (len(rates), int(days_from_first[-1]) + 1)
-    factors = rng.lognormal(-(use.day_spread**2) / 2, use.day_spread, shape)
+    factors = day_factors(use, shape, rng)
     if belief.day_factors is not None:
         factors[:, 0] = belief.day_factors
     if log_drift_per_day > 0:
@@ -124,6 +123,11 @@ def filled(
         factors *= np.exp(np.cumsum(drifts, axis=1))
     deposits = rng.poisson(rates[:, None] * usual * factors[:, days_from_first])
     return size_of(deposits, use.deposit, rng)
+
+
+def day_factors(use: Use, shape: int | tuple[int, ...], rng: np.random.Generator) -> Floats:
+    """How much more than usual a day is used, drawn."""
+    return rng.lognormal(-(use.day_spread**2) / 2, use.day_spread, shape)
 
 
 def size_of(deposits: Ints, mean: float, rng: np.random.Generator) -> Floats:

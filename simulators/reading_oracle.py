@@ -15,7 +15,7 @@ from scipy.special import log_ndtr
 from simulators.batch import Floats, Ints
 from simulators.faults import ClockErrors, CoveredLens, Drift, FalseFull, Noise, Spikes, Stuck, Tilt
 from simulators.fill_series import FillSeries, false_readings
-from simulators.oracle import Belief, calendar, size_of
+from simulators.oracle import Belief, calendar, day_factors, size_of
 from simulators.true_course import HOUR, Use
 from simulators.usage import MEASURED_USAGE
 from simulators.waste import BRIM, LEFT_BEHIND
@@ -59,7 +59,7 @@ class _Particles:
         self._levels: Floats = np.full(paths, level)
         self._heaps: Floats = rng.normal(0.0, 1.0, paths)
         self._log_rates: Floats = np.full(paths, np.log(use.share_per_day[0]))
-        self._factors: Floats = self._drawn_factors()
+        self._factors = day_factors(use, paths, rng)
         self._log_weights: Floats = np.zeros(paths)
         self._unexplained = 0
 
@@ -70,7 +70,7 @@ class _Particles:
     def begin_day(self) -> None:
         """The rate drifts, and the new day is used more or less than usual."""
         self._log_rates = self._log_rates + self._rng.normal(0.0, MEASURED_USAGE.log_drift_per_day, self._paths)
-        self._factors = self._drawn_factors()
+        self._factors = day_factors(self._use, self._paths, self._rng)
 
     def live_through(self, begin: float, usual: float, emptied: Floats, times: Floats, read: Floats) -> None:
         """One hour from `begin` on: what comes in, the emptyings in it, and what is read at `times`."""
@@ -100,12 +100,12 @@ class _Particles:
         return start
 
     def _around(self, level: float) -> Floats:
-        error = self._heaps * _heap_at(np.array([level])) + self._rng.normal(0.0, MEASURED_USAGE.jitter, self._paths)
+        error = self._heaps * MEASURED_USAGE.heap_at(np.array([level])) + self._rng.normal(0.0, MEASURED_USAGE.jitter, self._paths)
         return np.clip(level - error, 0.0, BRIM)
 
     def _log_likelihood(self, read: float, levels: Floats) -> Floats:
         """Of a reading, where the courses stand at `levels`. One at empty or full says "at most" or "at least"."""
-        shown = levels + self._heaps * _heap_at(levels)
+        shown = levels + self._heaps * MEASURED_USAGE.heap_at(levels)
         if read >= 1.0 or read <= 0.0:
             beyond: Floats = log_ndtr((shown - read if read >= 1.0 else read - shown) / MEASURED_USAGE.jitter)
             return np.maximum(beyond, _UNLIKELY)
@@ -125,13 +125,3 @@ class _Particles:
         self._levels, self._heaps = self._levels[chosen], self._heaps[chosen]
         self._log_rates, self._factors = self._log_rates[chosen], self._factors[chosen]
         self._log_weights = np.zeros(self._paths)
-
-    def _drawn_factors(self) -> Floats:
-        spread = self._use.day_spread
-        return self._rng.lognormal(-(spread**2) / 2, spread, self._paths)
-
-
-def _heap_at(levels: Floats) -> Floats:
-    """The standard deviation of what a surface that is not level adds to a reading."""
-    sd: Floats = MEASURED_USAGE.heap * np.sqrt(np.clip(levels, 0.05, 1.0))
-    return sd

@@ -12,8 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from models.domain.failures import UserError
 from models.domain.registry import Fraction
+from simulators.batch import Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,11 @@ class MeasuredUsage:
     heap: float
     heap_hours: float
     log_drift_per_day: float
+
+    def heap_at(self, levels: Floats) -> Floats:
+        """The standard deviation of what a surface that is not level adds to a reading."""
+        sd: Floats = self.heap * np.sqrt(np.clip(levels, 0.05, 1.0))
+        return sd
 
 
 Usage = Literal["planned", "measured"]

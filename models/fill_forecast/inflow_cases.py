@@ -13,11 +13,12 @@ from datetime import timedelta
 import numpy as np
 
 from models.fill_forecast.explain import shows_its_level
-from models.fill_forecast.features import FILLING_NAMES, STATE_NAMES, WINDOW_NAMES, State, state_at, windows_of
+from models.fill_forecast.features import FILLING_NAMES, STATE_NAMES, State, state_at
 from models.fill_forecast.forecaster import FittedForecaster
 from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, History, IntArray, usual_interval
 from models.fill_forecast.inflow import InflowCurve, inflow_curve
 from models.fill_forecast.overlay import uncut_levels
+from models.fill_forecast.window_features import WINDOW_NAMES, windows_of
 
 _NOT_SERVED = ("level_carried_1d", *FILLING_NAMES, "by_filling_rate", "steady_level")
 """What a backtest's models see beside: the served one was no better by it, and worse on containers that are new."""

@@ -10,10 +10,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from models.fill_forecast.features import OWN_LEVELS
 from models.fill_forecast.history import BoolArray, FloatArray
 from models.fill_forecast.own_errors import LEAST_ERRORS, weeks_with_errors
 from models.fill_forecast.rows import Rows
+from models.fill_forecast.window_features import OWN_LEVELS
 
 Quantiles = tuple[float, ...]
 Member = Callable[[Rows, Quantiles], FloatArray]

@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from models.fill_forecast.features import STATE_NAMES, WINDOW_NAMES, state_at, windows_of
+from models.fill_forecast.features import STATE_NAMES, state_at
 from models.fill_forecast.history import DAY, HOUR, BoolArray, FloatArray, History, IntArray, tells_for
 from models.fill_forecast.spread import Spread, in_turn
+from models.fill_forecast.window_features import WINDOW_NAMES, windows_of
 
 ERROR_LEVELS, RECENT_ERROR_LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9), (0.1, 0.5, 0.9)
 PAST_ERROR_NAMES: tuple[str, ...] = (

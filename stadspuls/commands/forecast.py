@@ -158,13 +158,10 @@ async def _scores(days: int, apart: list[str]) -> list[ForecastScore]:
 
 def _city_time() -> datetime:
     """Now, by the city's clock: a simulated city's may lag behind the wall clock."""
-    from datetime import UTC, datetime
-
-    from runtime.city_clock import CityClock
+    from runtime.city_clock import clock_by
     from runtime.settings import CitySettings, load
 
-    clock_file = load(CitySettings, "operator").city_clock_file
-    return CityClock(clock_file).now() if clock_file else datetime.now(UTC)
+    return clock_by(load(CitySettings, "operator").city_clock_file).now()
 
 
 async def _forecasts(containers: list[str], cutoff: datetime | None, refresh: bool) -> list[InflowForecast]:

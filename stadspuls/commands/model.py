@@ -167,7 +167,7 @@ async def _fit(take: bool) -> None:
     from datetime import UTC, datetime
 
     from processors.forecast.refit import refit
-    from runtime.city_clock import CityClock
+    from runtime.city_clock import clock_by
     from runtime.postgres import open_pool
     from runtime.settings import CitySettings, DatabaseSettings, ForecastSettings, load
 
@@ -179,7 +179,7 @@ async def _fit(take: bool) -> None:
         print("fitting a forecast model on the stored readings; this takes minutes")
         done = await refit(
             pool,
-            now=CityClock(city.city_clock_file).now() if city.city_clock_file else wall,
+            now=clock_by(city.city_clock_file).now(),
             known_at=wall,
             containers=settings.forecast_refit_containers,
             history_days=settings.forecast_refit_history_days,

@@ -86,12 +86,10 @@ def in_language(plans: list[CollectionPlan], language: str) -> list[CollectionPl
 
 def city_clock() -> Clock:
     """The city's clock: a simulated city has one of its own."""
-    from runtime.city_clock import CityClock
-    from runtime.clock import SystemClock
+    from runtime.city_clock import clock_by
     from runtime.settings import CitySettings, load
 
-    file = load(CitySettings, "operator").city_clock_file
-    return CityClock(file) if file else SystemClock()
+    return clock_by(load(CitySettings, "operator").city_clock_file)
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from models.fill_forecast.features import state_at, windows_of
+from models.fill_forecast.features import state_at
 from models.fill_forecast.fit_served import fit_served
 from models.fill_forecast.forecaster import QUANTILES
 from models.fill_forecast.history import DAY, HOUR, History
@@ -25,6 +25,7 @@ from models.fill_forecast.level_model import LARGEST_FIT, LevelModel, fit_level_
 from models.fill_forecast.members import median_rate
 from models.fill_forecast.rows import PAST_ERROR_NAMES, Rows, build_rows, without_truth
 from models.fill_forecast.served_inflow import ServedInflow
+from models.fill_forecast.window_features import windows_of
 from tests.benchmarks.real_like_containers import real_like
 
 pytestmark = pytest.mark.timeout(3600)  # CPU seconds are what is limited; a busy machine may take its time

@@ -48,7 +48,9 @@ def assert_firing(folder: Path, series: Mapping[str, str], expected: Sequence[Fi
 def run_promtool(*arguments: str) -> subprocess.CompletedProcess[str]:
     promtool = shutil.which("promtool")
     if promtool is None:
-        pytest.skip("promtool is not installed (Debian package prometheus)")
+        pytest.skip(
+            "promtool is not installed (Debian package prometheus)"
+        )  # `make check` installs none; `make test` does, or ends
     return subprocess.run([promtool, *arguments], capture_output=True, text=True, check=False)
 
 

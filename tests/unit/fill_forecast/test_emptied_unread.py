@@ -11,11 +11,12 @@ import pytest
 from models.domain.forecast import InflowForecast
 from models.fill_forecast.empirical import EmpiricalInflow, FittedEmpiricalInflow
 from models.fill_forecast.evidence import explained
-from models.fill_forecast.features import state_at, windows_of
+from models.fill_forecast.features import state_at
 from models.fill_forecast.history import DAY, HOUR, History
 from models.fill_forecast.inflow import inflow_curve
 from models.fill_forecast.overlay import level_quantiles
 from models.fill_forecast.served_inflow import GLOBAL_MODEL
+from models.fill_forecast.window_features import windows_of
 from tests.unit.fill_forecast.fitted import CUTOFF, fitted, histories
 
 SILENT = 6 * DAY

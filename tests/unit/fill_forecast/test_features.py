@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.fill_forecast.features import STATE_NAMES, State, state_at, windows_of
+from models.fill_forecast.features import STATE_NAMES, State, state_at
 from models.fill_forecast.history import DAY, HOUR, History
+from models.fill_forecast.window_features import windows_of
 from tests.unit.fill_forecast.signals import START, changed_after, sawtooth
 
 CUTOFF = START + 70 * DAY + 4 * HOUR
