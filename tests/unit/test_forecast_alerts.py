@@ -23,37 +23,40 @@ def test_coverage_outside_of_its_limits_and_a_baseline_that_wins_are_told(tmp_pa
     assert_firing(tmp_path, told, expected)
 
 
-def test_a_horizon_that_another_makes_up_for_is_told_where_it_has_cases_enough(tmp_path: Path) -> None:
-    """60 % six hours ahead and 95 % two weeks ahead are 80 % in all."""
-    both = (("6", 0.6), ("336", 0.95))
+def test_horizons_that_make_up_for_each_other_are_told_where_it_is_not_chance(tmp_path: Path) -> None:
+    """Four weeks of thirty containers: their fraction as a whole covers what it should, and beats the baselines."""
     told = {
-        **_scores("fraction", 'fraction="glass"', coverage=0.8, mine=0.03, usual=0.04, cases=1800),
-        **_scores("horizon", 'fraction="glass",horizon_hours="24"', coverage=0.78, mine=0.03, usual=0.04, cases=900),
-        **_scores("horizon", 'fraction="paper",horizon_hours="6"', coverage=0.6, mine=0.05, usual=0.04, cases=700),
-        **_scores("horizon", 'fraction="textile",horizon_hours="6"', coverage=0.8, mine=0.05, usual=0.04, cases=900),
+        **_scores("fraction", 'fraction="glass"', coverage=0.8, mine=0.03, usual=0.04, cases=7500),
+        **_scores("horizon", 'fraction="glass",horizon_hours="6"', coverage=0.6, mine=0.03, usual=0.04, cases=840),
+        **_scores("horizon", 'fraction="glass",horizon_hours="336"', coverage=0.95, mine=0.05, usual=0.04, cases=840),
+        **_scores("horizon", 'fraction="glass",horizon_hours="24"', coverage=0.74, mine=0.03, usual=0.029, cases=840),
+        **_scores("horizon", 'fraction="paper",horizon_hours="24"', coverage=0.74, mine=0.03, usual=0.028, cases=2500),
+        **_scores("horizon", 'fraction="paper",horizon_hours="48"', coverage=0.76, mine=0.03, usual=0.04, cases=90_000),
+        **_scores("horizon", 'fraction="textile",horizon_hours="6"', coverage=0.3, mine=0.05, usual=0.03, cases=150),
     }
-    for hours, coverage in both:
-        told |= _scores("horizon", f'fraction="glass",horizon_hours="{hours}"', coverage=coverage, mine=0.03, usual=0.04, cases=900)
     by = ("fraction", "horizon_hours")
     expected = [
-        Firing("ForecastCoverageOff", "7h", ("fraction",)),
-        Firing("ForecastHorizonCoverageOff", "5h", by),
-        Firing("ForecastHorizonCoverageOff", "7h", by, [("glass", "6"), ("glass", "336")]),
-        Firing("ForecastHorizonBaselineWins", "7h", by, [("textile", "6")]),
+        Firing("ForecastCoverageOff", "2h", ("fraction",)),
+        Firing("ForecastBaselineWins", "2h", ("fraction",)),
+        Firing("ForecastCoverageOffAtHorizon", "2h", by, [("glass", "6"), ("glass", "336"), ("paper", "24")]),
+        Firing("ForecastBaselineWinsAtHorizon", "2h", by, [("glass", "336"), ("paper", "24")]),
     ]
     assert_firing(tmp_path, told, expected)
 
 
-def test_a_district_that_others_make_up_for_is_told_where_it_has_cases_enough(tmp_path: Path) -> None:
+def test_a_district_that_others_make_up_for_is_told_where_it_is_not_chance(tmp_path: Path) -> None:
     told = {
-        **_scores("district", 'district="Haven"', coverage=0.6, mine=0.03, usual=0.04, cases=9000),
-        **_scores("district", 'district="Centrum"', coverage=0.8, mine=0.05, usual=0.04, cases=9000),
-        **_scores("district", 'district="Buiten"', coverage=0.5, mine=0.05, usual=0.04, cases=900),
+        **_scores("fraction", 'fraction="glass"', coverage=0.8, mine=0.03, usual=0.04, cases=20_000),
+        **_scores("district", 'district="Noord"', coverage=0.7, mine=0.03, usual=0.04, cases=2500),
+        **_scores("district", 'district="Zuid"', coverage=0.7, mine=0.03, usual=0.028, cases=2000),
+        **_scores("district", 'district="West"', coverage=0.86, mine=0.03, usual=0.028, cases=9000),
+        **_scores("district", 'district="Oost"', coverage=0.3, mine=0.05, usual=0.03, cases=1000),
+        **_scores("district", 'district=""', coverage=0.74, mine=0.03, usual=0.04, cases=9000),
     }
-    by = ("district",)
     expected = [
-        Firing("ForecastDistrictCoverageOff", "7h", by, [("Haven",)]),
-        Firing("ForecastDistrictBaselineWins", "7h", by, [("Centrum",)]),
+        Firing("ForecastCoverageOff", "2h", ("fraction",)),
+        Firing("ForecastCoverageOffInDistrict", "2h", ("district",), [("Noord",), ("West",), ("",)]),
+        Firing("ForecastBaselineWinsInDistrict", "2h", ("district",), [("West",)]),
     ]
     assert_firing(tmp_path, told, expected)
 
@@ -99,7 +102,7 @@ def test_a_container_that_could_not_be_forecast_is_told_of_for_an_hour_also_befo
 
 
 def _scores(of: str, labels: str, *, coverage: float, mine: float, usual: float, cases: int) -> dict[str, str]:
-    """The metrics that tell scores of one kind, as they stay for ten hours."""
+    """The metrics that tell scores of one kind, as they stay for five hours."""
     name = "stadspuls_forecast" if of == "fraction" else f"stadspuls_forecast_{of}"
     labels = f'{labels},instance="a"'
     told = {
@@ -108,4 +111,4 @@ def _scores(of: str, labels: str, *, coverage: float, mine: float, usual: float,
         f'{name}_pinball{{{labels},forecaster="forecaster"}}': mine,
         f'{name}_pinball{{{labels},forecaster="usual rate"}}': usual,
     }
-    return {series: f"{value}x600" for series, value in told.items()}
+    return {series: f"{value}x300" for series, value in told.items()}
